@@ -1,0 +1,443 @@
+"""TRUSTED. Proofs for all shapes and all reals: bounds, derivative, adjoint, kink.
+
+jvp is linear in the tangents and vjp in the cotangent (checked by syntax), so each is given by its kernel: the
+coefficient of dx[i] in output o. For each input X, with o and i free:
+
+    K_D = d forward[o] / d X[i]     K_J = d jvp[o] / d dX[i]     K_V = d vjp_X[i] / d g[o]
+
+`derivative` is K_D = K_J off kinks, `adjoint` is K_J = K_V, pointwise for all o and i in range: then
+<jvp(dx), g> = sum over o, i of g[o] K dx[i] = <dx, vjp(g)>, the sums being exchanged (lemma exchange).
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from .derivative import derivative as formal_derivative
+from .derivative import is_linear, mentions
+from .normal_form import TooLarge, ZeroDivisor, normal_form, to_term
+from .obligations import Obligation, Outcome, Verdict
+from .op import OPS, Case, Op, Selection
+from .rewriting import Rewriter
+from .solver import Solver
+from .terms import (
+    FALSE, TRUE, ZERO, Condition, Index, Scalar, Term, atom_conditions, conjuncts, equal, free_variables, in_range, replace,
+    subterms, to_scalar, variable,
+)
+
+
+class Unsupported(Exception):
+    """The statement is outside what the prover can express; the message says what."""
+
+
+class Wrong(Exception):
+    """The specification contradicts itself: REFUTED without a search."""
+
+
+class NotProved(Exception):
+    """A step failed. `what` says which in words, `residual` is what was left."""
+
+    def __init__(self, what: str, residual: str = "") -> None:
+        super().__init__(what)
+        self.what, self.residual = what, residual
+
+
+@dataclass
+class Proof:
+    """The machinery for one case of an op."""
+
+    case: Case
+
+    def __post_init__(self) -> None:
+        self.solver = Solver(axioms=self.case.selection_axioms(), positive=self.case.positive)
+        self.rewriter = Rewriter(self.solver)
+        self.hypotheses = self.case.hypotheses()
+        self.o = self.case.indices(self.case.output.name)
+
+    def at_output(self) -> tuple[Condition, ...]:
+        return self.hypotheses + self.case.in_bounds("g", self.o)
+
+    def inputs(self) -> Iterator[tuple[str, tuple[Index, ...], tuple[Condition, ...]]]:
+        """Each differentiable input with free indices i of its own and all ranges as hypotheses."""
+        for x in self.case.differentiable:
+            i = self.case.indices(x, prefix="i_")
+            yield x, i, self.at_output() + self.case.in_bounds(x, i)
+
+    def require_equal(self, a: Scalar, b: Scalar, hypotheses: Sequence[Condition], what: str) -> None:
+        if not self.rewriter.equal_terms(a, b, hypotheses):
+            raise NotProved(what, str(to_term(self.rewriter.residual)))
+
+
+# ---------------------------------------------------------------- adjoint and derivative
+def prove_adjoint(case: Case) -> Solver:
+    proof = Proof(case)
+    for x, i, hypotheses in proof.inputs():
+        k_j = formal_derivative(case.jvp(proof.o), "d" + x, i)
+        k_v = formal_derivative(case.vjp(x, i), "g", proof.o)
+        proof.require_equal(k_j, k_v, hypotheses, f"the coefficient of d{x} in the JVP is not the coefficient of g in the VJP for {x}")
+    return proof.solver
+
+
+def prove_derivative(case: Case) -> Solver:
+    proof = Proof(case)
+    off_kinks = tuple(~k.tie for k in kinks(case) if not k.smooth)
+    forward, jvp = case.forward(proof.o), case.jvp(proof.o)
+    for x, i, hypotheses in proof.inputs():
+        k_d = formal_derivative(forward, x, i)
+        k_j = formal_derivative(jvp, "d" + x, i)
+        proof.require_equal(k_d, k_j, hypotheses + off_kinks, f"the coefficient of d{x} in the JVP is not the derivative of the forward by {x}")
+    return proof.solver
+
+
+# ---------------------------------------------------------------- kinks, derived from the guards of the forward
+@dataclass(frozen=True)
+class Kink:
+    """A boundary a = b of a value guard of the forward.
+
+    element, value   an access and the value it has on the boundary (the boundary, solved for one element)
+    smooth           forward and derivative agree on both sides, so the boundary is no kink
+    """
+
+    guard: Condition
+    element: Scalar
+    value: Scalar
+    smooth: bool
+
+    @property
+    def tie(self) -> Condition:
+        return equal(self.guard.args[0], self.guard.args[1])
+
+    @property
+    def name(self) -> str:
+        return str(self.tie)
+
+    def on_boundary(self, t: Scalar) -> Scalar:
+        return replace(t, lambda x: self.value if x == self.element else None)
+
+    def branch(self, t: Scalar, holds: bool) -> Scalar:
+        """t on one side of the boundary."""
+        a, b = self.guard.args
+        sides = {self.guard: holds, self.tie: False, (b < a): not holds, (a < b): holds,
+                 (a <= b): holds, (b <= a): not holds}
+        if self.guard.op == "value==":
+            sides = {self.guard: holds}
+
+        def step(x: Term) -> Term | None:
+            return (TRUE if sides[x] else FALSE) if isinstance(x, Condition) and x in sides else None
+
+        return replace(t, step)
+
+
+def kinks(case: Case) -> list[Kink]:
+    """The boundaries of the value guards in the forward, one per pair of compared values."""
+    forward = case.forward(case.indices(case.output.name))
+    found: dict[Condition, Kink] = {}
+    outside = free_variables(forward)
+    for guard in atom_conditions(forward):
+        tie = equal(guard.args[0], guard.args[1])
+        if tie in found:
+            continue
+        if not free_variables(guard) <= outside:
+            raise Unsupported(f"the guard {guard} compares values inside a sum")
+        element, value = _solve_tie(guard)
+        kink = Kink(guard, element, value, False)
+        found[tie] = Kink(guard, element, value, _is_smooth(case, kink, forward))
+    return list(found.values())
+
+
+def _solve_tie(guard: Condition) -> tuple[Scalar, Scalar]:
+    """The boundary a = b solved for an element that occurs in it once, linearly, with a constant coefficient."""
+    difference = normal_form(guard.args[0] - guard.args[1])
+    for flat, c in sorted(difference.items(), key=lambda p: [a.digest for a, _ in p[0].monomial]):
+        if flat.binders or flat.guards or len(flat.monomial) != 1:
+            continue
+        (atom, e), = flat.monomial
+        others = {f: d for f, d in difference.items() if f != flat}
+        if atom.op == "access" and e == 1 and not any(atom in subterms(a) for f in others for a, _ in f.monomial):
+            return atom, to_scalar(-1 / c) * to_term(others)
+    raise Unsupported(f"the boundary of {guard} cannot be solved for one element")
+
+
+def _is_smooth(case: Case, kink: Kink, forward: Scalar) -> bool:
+    proof = Proof(case)
+    yes, no = kink.branch(forward, True), kink.branch(forward, False)
+    for x, i, hypotheses in proof.inputs():
+        sides = [kink.on_boundary(formal_derivative(t, x, i)) for t in (yes, no)]
+        if not proof.rewriter.equal_terms(*sides, hypotheses):
+            return False
+    return proof.rewriter.equal_terms(kink.on_boundary(yes), kink.on_boundary(no), proof.at_output())
+
+
+def prove_kinks(case: Case) -> Solver:
+    """Each derived kink is declared; there the JVP is the declared mixture of the one-sided derivatives.
+
+    weight is the share of the branch where the guard holds. 0 <= weight <= 1 and continuity put the mixture into the
+    Clarke subdifferential: both branches are active on open sets next to the boundary, because moving `element` alone
+    crosses it.
+    """
+    proof = Proof(case)
+    derived = {k.name: k for k in kinks(case) if not k.smooth}
+    if set(derived) != set(case.op.kinks):
+        raise Wrong(f"kinks derived from the guards: {sorted(derived) or 'none'}; declared: {sorted(case.op.kinks) or 'none'}")
+    forward, jvp = case.forward(proof.o), case.jvp(proof.o)
+    for name, kink in derived.items():
+        weight = case.op.kinks[name]
+        if not 0 <= weight <= 1:
+            raise Wrong(f"at {name} the declared weight {weight} is not between 0 and 1")
+        yes, no = kink.branch(forward, True), kink.branch(forward, False)
+        proof.require_equal(kink.on_boundary(yes), kink.on_boundary(no), proof.at_output(), f"the forward jumps at {name}")
+        for x, i, hypotheses in proof.inputs():
+            k_yes, k_no = (kink.on_boundary(formal_derivative(t, x, i)) for t in (yes, no))
+            k_j = kink.on_boundary(formal_derivative(jvp, "d" + x, i))
+            proof.require_equal(k_j, weight * k_yes + (1 - weight) * k_no, hypotheses,
+                                f"at {name} the JVP's coefficient of d{x} is not {weight} of one side and {1 - weight} of the other")
+    for selection in case.op.selections.values():
+        _prove_selection_kink(proof, selection)
+    return proof.solver
+
+
+def _prove_selection_kink(proof: Proof, selection: Selection) -> None:
+    """At a tie the rule is the derivative of the first best branch, which is active next to the tie.
+
+    Raising the selected element alone makes it the only best: different candidates must be different elements.
+    """
+    case, size = proof.case, proof.case.size()
+    arguments = [variable(n) for n in case.selection_arguments(selection)]
+    two = [[variable(f"{c}{s}") for c in selection.candidates] for s in ("_1", "_2")]
+    hypotheses = [*proof.hypotheses, case.selection_domain(selection, arguments)]
+    values = []
+    for cell in two:
+        real, value = case.candidate(selection, arguments, cell)
+        hypotheses += [real, *(in_range(i, getattr(size, c.upper())) for c, i in zip(selection.candidates, cell, strict=True))]
+        values.append(value)
+    if any(v.op != "access" for v in values):
+        raise Unsupported(f"the candidates of {selection.name} are not elements of a tensor")
+    same = conjunction([equal(a, b) for a, b in zip(values[0].args[1:], values[1].args[1:], strict=True)])
+    goal = conjunction([equal(a, b) for a, b in zip(*two, strict=True)])
+    if proof.solver.valid([*hypotheses, same], goal) is not True:
+        raise NotProved(f"two candidates of {selection.name} may be the same element")
+    # the rule is that branch's derivative also at ties: no hypothesis excludes them
+    forward, jvp = case.forward(proof.o), case.jvp(proof.o)
+    for x, i, hyp in proof.inputs():
+        proof.require_equal(formal_derivative(forward, x, i), formal_derivative(jvp, "d" + x, i), hyp,
+                            f"at a tie of {selection.name} the JVP is not the derivative of the selected branch")
+
+
+# ---------------------------------------------------------------- bounds
+def prove_bounds(case: Case) -> Solver:
+    proof = Proof(case)
+    _require_satisfiable(case, proof)
+    _require_selections_exist(case)
+    walk = BoundsWalk(proof)
+    for name, extent in zip(case.output.axes, case.shape("g"), strict=True):
+        walk.require(proof.hypotheses, extent >= 0, f"the extent {name} can be negative")
+    o, tangents = proof.o, frozenset("d" + x for x in case.differentiable)
+    for what, rule in (("forward", case.forward(o)), ("jvp", case.jvp(o))):
+        walk.scalar(rule, proof.at_output(), what)
+    if not is_linear(case.jvp(o), tangents):
+        raise NotProved(f"the JVP is not linear in {', '.join(sorted(tangents))}")
+    for x in case.differentiable:
+        i = case.indices(x)
+        vjp = case.vjp(x, i)
+        walk.scalar(vjp, proof.hypotheses + case.in_bounds(x, i), f"vjp({x})")
+        if not is_linear(vjp, frozenset({"g"})):
+            raise NotProved(f"the VJP for {x} is not linear in g")
+        if mentions(vjp, tangents) or mentions(case.forward(o), tangents | {"g"}) or mentions(case.jvp(o), frozenset({"g"})):
+            raise NotProved("a rule reads a tensor it must not: the forward no tangent, the JVP no cotangent, the VJP no tangent")
+    return proof.solver
+
+
+def _require_satisfiable(case: Case, proof: Proof) -> None:
+    """The hypotheses have a model with at least one element in every tensor."""
+    conditions = list(proof.at_output())
+    for x in case.differentiable:
+        conditions += case.in_bounds(x, case.indices(x, prefix="i_"))
+    if Solver(positive=case.positive).satisfiable(conditions) is not True:
+        raise Vacuous("the hypotheses are not known to be satisfiable")
+
+
+class Vacuous(Exception):
+    """The hypotheses have no model, or none was found."""
+
+
+def _require_selections_exist(case: Case) -> None:
+    solver = Solver()  # without the selection axioms: they are what is to be justified
+    for selection in case.op.selections.values():
+        arguments = [variable(n) for n in case.selection_arguments(selection)]
+        named = dict(zip(case.selection_arguments(selection), arguments, strict=True))
+        choices = case.call(selection.exists, None, (), **named)
+        cells: list[list[Index | int]] = [[]]
+        for alternatives in choices:
+            cells = [[*cell, a] for cell in cells for a in alternatives]
+        some: Condition = FALSE
+        for cell in cells:
+            real, _ = case.candidate(selection, arguments, cell)
+            size = case.size()
+            some = some | conjunction([real, *(in_range(i, getattr(size, c.upper()))
+                                               for c, i in zip(selection.candidates, cell, strict=True))])
+        if solver.valid([*case.hypotheses(), case.selection_domain(selection, arguments)], some) is not True:
+            raise Vacuous(f"{selection.name} may have no candidate")
+
+
+class BoundsWalk:
+    """Every access of a term inside its tensor, every divisor nonzero, log and sqrt inside their domain."""
+
+    def __init__(self, proof: Proof) -> None:
+        self.proof, self.case = proof, proof.case
+        self.shapes = {n: self.case.shape(n) for t in self.case.inputs for n in (t.name, "d" + t.name)} | {"g": self.case.shape("g")}
+
+    def require(self, hypotheses: Sequence[Condition], goal: Condition, what: str) -> None:
+        if self.proof.solver.valid(hypotheses, goal) is not True:
+            raise NotProved(what, f"{goal}    under    {', '.join(map(str, hypotheses))}")
+
+    def scalar(self, t: Scalar, h: tuple[Condition, ...], rule: str) -> None:
+        a = t.args
+        if t.op == "access":
+            extents = self.shapes.get(a[0], ())
+            if len(extents) != len(a) - 1:
+                raise Wrong(f"{rule} reads {t}: {a[0]} has {len(extents)} axes")
+            for i, n in zip(a[1:], extents, strict=True):
+                self.require(h, in_range(i, n), f"{rule} reads {t} outside its tensor")
+                self.index(i, h, rule)
+        elif t.op == "add":
+            self.scalar(a[0], h, rule)
+            self.scalar(a[1], h, rule)
+        elif t.op == "mul":
+            self.product(t, h, rule)
+        elif t.op == "where":
+            self.condition(a[0], h, rule)
+            self.scalar(a[1], (*h, a[0]), rule)
+            self.scalar(a[2], (*h, ~a[0]), rule)
+        elif t.op == "sum":
+            self.require(h, a[1] >= 0, f"{rule} sums over a negative extent")
+            self.index(a[1], h, rule)
+            self.scalar(a[2], (*h, in_range(variable(a[0]), a[1])), rule)
+        elif t.op == "indicator":
+            self.condition(a[0], h, rule)
+        elif t.op == "integer":
+            self.index(a[0], h, rule)
+        elif t.op == "reciprocal":
+            self.scalar(a[0], h, rule)
+            if not self.positive(a[0], h):
+                raise NotProved(f"{rule} divides by {a[0]}, which may be 0")
+        elif t.op == "function":
+            self.scalar(a[1], h, rule)
+            if a[0] in ("log", "sqrt") and not self.positive(a[1], h):
+                raise NotProved(f"{rule} takes {a[0]} of {a[1]}, which may not be positive")
+
+    def product(self, t: Scalar, h: tuple[Condition, ...], rule: str) -> None:
+        """A factor is read only where the index guards beside it hold."""
+        factors = _factors(t)
+        guards = [c for f in factors if f.op == "indicator" for c in conjuncts(f.args[0])]
+        for f in factors:
+            own = conjuncts(f.args[0]) if f.op == "indicator" else []
+            self.scalar(f, (*h, *(g for g in guards if g not in own and not atom_conditions(g))), rule)
+
+    def condition(self, c: Condition, h: tuple[Condition, ...], rule: str) -> None:
+        for x in subterms(c):
+            if isinstance(x, Condition) and x.op.startswith("value"):
+                for side in x.args:
+                    self.scalar(side, h, rule)
+            elif isinstance(x, Condition) and x.op.startswith("index"):
+                for i in x.args:
+                    self.index(i, h, rule)
+
+    def index(self, i: Index, h: tuple[Condition, ...], rule: str) -> None:
+        integer = {t.name: t for t in self.case.inputs if t.integer}
+        for x in subterms(i):
+            if x.op in ("//", "%"):
+                self.require(h, x.args[1] >= 1, f"{rule} divides the index {x.args[0]} by {x.args[1]}")
+            if x.op == "apply" and x.args[0] in integer:
+                for j, n in zip(x.args[1:], self.case.shape(x.args[0]), strict=True):
+                    self.require(h, in_range(j, n), f"{rule} reads {x} outside its tensor")
+
+    def positive(self, t: Scalar, h: tuple[Condition, ...]) -> bool:
+        a = t.args
+        if t.op == "number":
+            return bool(a[0] > 0)
+        if t.op == "integer":
+            return self.proof.solver.valid(h, a[0] >= 1) is True
+        if t.op == "access":
+            return a[0] in self.case.positive
+        if t.op == "function":
+            return a[0] == "exp" or (a[0] == "sqrt" and self.positive(a[1], h))
+        if t.op == "mul":
+            return self.positive(a[0], h) and self.positive(a[1], h)
+        if t.op == "reciprocal":
+            return self.positive(a[0], h)
+        if t.op == "add":
+            return any(self.positive(x, h) and self.nonnegative(y, h) for x, y in (a, a[::-1]))
+        if t.op == "sum":
+            return self.proof.solver.valid(h, a[1] >= 1) is True and self.positive(a[2], (*h, in_range(variable(a[0]), a[1])))
+        return False
+
+    def nonnegative(self, t: Scalar, h: tuple[Condition, ...]) -> bool:
+        a = t.args
+        if t.op == "mul":
+            return a[0] == a[1] or (self.nonnegative(a[0], h) and self.nonnegative(a[1], h))
+        if t.op == "add":
+            return self.nonnegative(a[0], h) and self.nonnegative(a[1], h)
+        if t.op == "sum":
+            return self.nonnegative(a[2], (*h, in_range(variable(a[0]), a[1])))
+        return t.op == "indicator" or t == ZERO or self.positive(t, h)
+
+
+def conjunction(conditions: Sequence[Condition]) -> Condition:
+    result = TRUE
+    for c in conditions:
+        result = result & c
+    return result
+
+
+def _factors(t: Scalar) -> list[Scalar]:
+    return _factors(t.args[0]) + _factors(t.args[1]) if t.op == "mul" else [t]
+
+
+# ---------------------------------------------------------------- obligations
+CLAIMS = {
+    "bounds": "accesses inside their tensors; extents >= 0; divisors, log and sqrt in their domain; rules linear; hypotheses satisfiable",
+    "derivative": "jvp(x, dx) = d/dt forward(x + t dx) at t = 0, off kinks",
+    "adjoint": "<jvp(dx), g> = <dx, vjp(g)>",
+    "kink": "at each kink the JVP is the declared mixture of the one-sided derivatives, a Clarke subgradient",
+}
+PROVERS: dict[str, Callable[[Case], Solver]] = {
+    "bounds": prove_bounds, "derivative": prove_derivative, "adjoint": prove_adjoint, "kink": prove_kinks}
+
+
+def has_kink(case: Case) -> bool:
+    """Does a value guard or a selection occur in the forward or in a rule? (sqrt and log are proved > 0 inside.)"""
+    o = case.indices(case.output.name)
+    rules = [case.forward(o), case.jvp(o), *(case.vjp(x, case.indices(x)) for x in case.differentiable)]
+    return bool(case.op.selections) or any(atom_conditions(t) for t in rules)
+
+
+def check(kind: str, op: Op) -> Outcome:
+    """Prove one kind for every case of the op."""
+    queries = 0
+    if kind == "kink" and not any(map(has_kink, op.cases)):
+        return Outcome(Verdict.NOT_APPLICABLE, "no value guard and no selection occurs in the forward or in a rule")
+    if kind in ("derivative", "adjoint") and not any(c.differentiable for c in op.cases):
+        return Outcome(Verdict.NOT_APPLICABLE, "no input is differentiable")
+    for case in op.cases:
+        try:
+            queries += PROVERS[kind](case).queries
+        except Vacuous as e:
+            return Outcome(Verdict.VACUOUS, f"VACUOUS  {kind}[{op.name}]\n\n  {e} (case {case.id or 'only'})")
+        except Wrong as e:
+            return Outcome(Verdict.REFUTED, f"REFUTED  {kind}[{op.name}]\n\n  {e} (case {case.id or 'only'})")
+        except Unsupported as e:
+            return Outcome(Verdict.UNSUPPORTED, f"UNSUPPORTED  {kind}[{op.name}]\n\n  {e} (case {case.id or 'only'})")
+        except (TooLarge, ZeroDivisor) as e:
+            return Outcome(Verdict.UNKNOWN, f"UNKNOWN  {kind}[{op.name}]\n\n  {type(e).__name__}: {e} (case {case.id or 'only'})")
+        except NotProved as e:
+            from .refute import explain
+
+            return explain(kind, case, e.what, e.residual)
+    return Outcome(Verdict.PROVED, data={"cases": [c.id or "only" for c in op.cases], "queries": queries})
+
+
+def obligations() -> Iterator[Obligation]:
+    for op in OPS.values():
+        for kind, claim in CLAIMS.items():
+            yield Obligation(kind, op.name, "", claim, f"{op.over()}; all reals", lambda kind=kind, op=op: check(kind, op))  # type: ignore[misc]
+

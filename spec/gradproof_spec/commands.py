@@ -1,0 +1,202 @@
+"""The commands of `gradproof`: prove, list, show, report."""
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import click
+
+from . import open_obligations
+from .execution import run_all
+from .obligations import KINDS, PASSING, Entry, Obligation, Verdict
+from .report import record
+
+INTERRUPTED = 130  # as a shell reports SIGINT
+
+
+def find_obligations() -> Sequence[Obligation]:
+    from .prove import all_obligations
+
+    return all_obligations()
+
+
+def default_out() -> Path:
+    """proofs/report in a checkout, else ./gradproof-report."""
+    in_checkout = Path("proofs/test_inventory.py").is_file() and Path("spec/gradproof_spec").is_dir()
+    return Path("proofs/report" if in_checkout else "gradproof-report")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="gradproof", message="gradproof %(version)s")
+def gradproof() -> None:
+    """Prove every gradient rule of gradproof, for all shapes and all real inputs."""
+
+
+op_names = click.argument("ops", nargs=-1, metavar="[OP]...")
+kind_names = click.option("--kind", "kinds", multiple=True, type=click.Choice(list(KINDS)), metavar="KIND",
+                          help=f"Only this kind; may be repeated. One of {', '.join(KINDS)}.")
+
+
+@gradproof.command()
+@op_names
+@kind_names
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path),
+              help="Folder of the report; by default proofs/report in a checkout, else gradproof-report.")
+@click.option("--jobs", type=click.IntRange(min=1), help="Worker processes; by default one per core.")
+@click.option("--resume", is_flag=True,
+              help="Keep what passed in the report already there, if nothing has changed since.")
+def prove(ops: tuple[str, ...], kinds: tuple[str, ...], out: Path | None, jobs: int | None, resume: bool) -> None:
+    """Prove the obligations of the given ops (of all, lemmas included, if none is given) and write the report.
+
+    Exit status: 0 if all of them pass or are open exactly as open.toml lists them, 1 if not, 2 on wrong usage, 130 if
+    interrupted; the report then holds what was done.
+    """
+    from .report.describe import describe_all
+
+    out = out or default_out()
+    everything = find_obligations()
+    chosen = select(everything, ops, kinds)
+    opened = open_obligations.read()
+    described = describe_all()
+    started, clock = datetime.now(UTC).isoformat(timespec="seconds"), time.perf_counter()
+
+    ran = earlier(out, chosen) if resume else {}
+    if ran:
+        click.echo(f"{len(ran)} of {len(chosen)} passed in an earlier run of the same sources and are kept")
+    problems: dict[str, str] = {}
+    interrupted = False
+    try:
+        to_run = [o for o in chosen if o.id not in ran]
+        with show_progress(to_run) as progress:
+            for entry in run_all(find_obligations, to_run, jobs or os.cpu_count() or 1):
+                ran[entry.id] = record.entry_json(entry, opened)
+                if problem := open_obligations.problem(entry, opened):
+                    problems[entry.id] = problem
+                progress.show(entry, "(open)" if entry.id in opened and not problem else "")
+    except KeyboardInterrupt:
+        interrupted = True
+    seconds = time.perf_counter() - clock
+    record.write(record.assemble(everything, ran, described, started, seconds), out)
+
+    errors = [problems[o.id] for o in chosen if o.id in problems] + open_obligations.unmatched(opened, everything)
+    for error in errors:
+        click.echo(f"\n{error.rstrip()}")
+    click.echo(f"\n{summary(ran, len(chosen), seconds)}\nreport: {out / 'index.html'}")
+    if interrupted:
+        click.echo("interrupted: the report holds what was done", err=True)
+        sys.exit(INTERRUPTED)
+    sys.exit(1 if errors else 0)
+
+
+def select(everything: Sequence[Obligation], ops: Sequence[str], kinds: Sequence[str]) -> list[Obligation]:
+    for op in ops:
+        require_op(op, {o.op for o in everything if o.op})
+    chosen = [o for o in everything if (not ops or o.op in ops) and (not kinds or o.kind in kinds)]
+    if not chosen:
+        raise click.UsageError(f"no obligation of kind {', '.join(kinds)} for {', '.join(ops) or 'any op'}")
+    return chosen
+
+
+def require_op(op: str, known: Collection[str]) -> None:
+    if op not in known:
+        close = difflib.get_close_matches(op, known)
+        remedy = f"close matches: {', '.join(close)}" if close else f"the ops are {', '.join(sorted(known))}"
+        raise click.UsageError(f"no op is named {op!r}; {remedy}")
+
+
+def earlier(out: Path, obligations: Sequence[Obligation]) -> dict[str, Any]:
+    try:
+        return dict(record.reusable(record.read(out), obligations))
+    except record.ReportError as error:
+        click.echo(f"nothing to resume from: {error}", err=True)
+        return {}
+
+
+def summary(ran: Mapping[str, Mapping[str, Any]], chosen: int, seconds: float) -> str:
+    counts = Counter(e["verdict"] for e in ran.values())
+    parts = [f"{counts[v]} {v}" for v in map(str, Verdict) if counts[v]]
+    if len(ran) < chosen:
+        parts.append(f"{chosen - len(ran)} {Verdict.NOT_RUN}")
+    return f"{', '.join(parts) or 'nothing ran'}; {seconds:.1f} s"
+
+
+class Progress(Protocol):
+    def show(self, entry: Entry, note: str) -> None: ...
+
+
+@contextmanager
+def show_progress(obligations: Sequence[Obligation]) -> Iterator[Progress]:
+    """A bar on a terminal, one line per obligation elsewhere."""
+    width = max((len(o.id) for o in obligations), default=0)
+    if not sys.stdout.isatty():
+        yield Lines(width)
+        return
+    from rich import progress
+
+    columns = (progress.BarColumn(), progress.MofNCompleteColumn(), progress.TimeElapsedColumn(),
+               progress.TextColumn("{task.description}", markup=False))
+    with progress.Progress(*columns) as bar:
+        yield Bar(bar, bar.add_task("", total=len(obligations)), width)
+
+
+def line(entry: Entry, width: int, note: str) -> str:
+    return f"{entry.verdict:<14}  {entry.id:<{width}}  {entry.seconds:7.2f} s  {note}".rstrip()
+
+
+class Lines:
+    def __init__(self, width: int) -> None:
+        self.width = width
+
+    def show(self, entry: Entry, note: str) -> None:
+        click.echo(line(entry, self.width, note))
+
+
+class Bar:
+    """The bar names what was decided last; what does not pass stays on the screen above it."""
+
+    def __init__(self, bar: Any, task: Any, width: int) -> None:
+        self.bar, self.task, self.width = bar, task, width
+
+    def show(self, entry: Entry, note: str) -> None:
+        if entry.verdict not in PASSING:
+            self.bar.console.print(line(entry, self.width, note), markup=False, highlight=False, soft_wrap=True)
+        self.bar.update(self.task, advance=1, description=f"{entry.verdict} {entry.id}")
+
+
+@gradproof.command("list")
+@op_names
+@kind_names
+def list_(ops: tuple[str, ...], kinds: tuple[str, ...]) -> None:
+    """List obligations: what each claims, and over what."""
+    for obligation in select(find_obligations(), ops, kinds):
+        click.echo(f"{obligation.id}\n    {obligation.claim}\n    over {obligation.over}")
+
+
+@gradproof.command()
+@click.argument("op")
+def show(op: str) -> None:
+    """Print an op's signature, formulas, hypotheses and kinks."""
+    from .report.describe import as_text, describe_all
+
+    described = describe_all()
+    require_op(op, described)
+    click.echo(as_text(op, described[op]))
+
+
+@gradproof.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path), metavar="DIR")
+def report(folder: Path) -> None:
+    """Make DIR/index.html again, from DIR/report.json alone."""
+    try:
+        path = record.write_page(record.read(folder), folder)
+    except record.ReportError as error:
+        raise click.UsageError(str(error)) from error
+    click.echo(path)

@@ -1,0 +1,72 @@
+"""Running obligations in worker processes, each of which finds the obligation again by its id."""
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+
+from .obligations import Entry, Obligation, Outcome, Verdict
+
+Finder = Callable[[], Sequence[Obligation]]
+_found: dict[str, Obligation] = {}  # in a worker: its obligations by id
+
+
+def run_guarded(obligation: Obligation) -> Entry:
+    """Run one obligation; an error inside the prover is an UNKNOWN that shows the traceback, as only a bug can be."""
+    from .prove import run
+
+    try:
+        return run(obligation)
+    except Exception:
+        return Entry(obligation, _internal_error(obligation, traceback.format_exc()), 0.0)
+
+
+def run_all(find: Finder, obligations: Sequence[Obligation], jobs: int) -> Iterator[Entry]:
+    """Run the obligations in `jobs` processes; yields each as it is decided. `find` is a function of some module.
+
+    A solver in a process of its own leaves Ctrl-C to this one, and takes only itself down if it crashes.
+    """
+    by_id = {o.id: o for o in obligations}
+    pool = ProcessPoolExecutor(max(1, min(jobs, len(by_id))), multiprocessing.get_context("spawn"), _start, (find,))
+    try:
+        futures = {pool.submit(_run_by_id, i): i for i in by_id}
+        for future in as_completed(futures):
+            obligation = by_id[futures[future]]
+            yield _entry(obligation, future)
+    except BaseException:  # Ctrl-C or a caller that stops early: do not wait for proofs under way
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in multiprocessing.active_children():
+            process.terminate()
+        raise
+    pool.shutdown()
+
+
+def _entry(obligation: Obligation, future: Future[tuple[Outcome, float]]) -> Entry:
+    try:
+        outcome, seconds = future.result()
+    except BrokenProcessPool:
+        alone = f"gradproof prove {obligation.op} --kind {obligation.kind} --jobs 1"
+        message = (f"UNKNOWN  {obligation.id}\n\n  A worker process died while this obligation was waiting or running. "
+                   f"Run it alone:\n\n    {alone}")
+        return Entry(obligation, Outcome(Verdict.UNKNOWN, message), 0.0)
+    except Exception:
+        return Entry(obligation, _internal_error(obligation, traceback.format_exc()), 0.0)
+    return Entry(obligation, outcome, seconds)
+
+
+def _internal_error(obligation: Obligation, trace: str) -> Outcome:
+    return Outcome(Verdict.UNKNOWN, f"UNKNOWN  {obligation.id}\n\n  The prover stopped with an error of its own. "
+                                    f"This is a defect of gradproof: please report it.\n\n{trace}")
+
+
+def _start(find: Finder) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _found.update((o.id, o) for o in find())
+
+
+def _run_by_id(obligation_id: str) -> tuple[Outcome, float]:
+    entry = run_guarded(_found[obligation_id])
+    return entry.outcome, entry.seconds

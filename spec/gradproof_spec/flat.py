@@ -1,0 +1,245 @@
+"""The flat route: derivative and adjoint at small shapes by sympy.diff and z3, without our derivative and normal form.
+
+The rules are instantiated at a shape; the forward goes to sympy (guards become Piecewise, never Max or Abs, whose
+derivatives in sympy are conventions), sympy differentiates, and z3 decides each entry of the Jacobian in one query.
+
+Encoding (trusted): exp(a) is a positive unknown per term of its exponent, exp(a + b) their product; sqrt(v) is s with
+s > 0 and s s = v; log(a) is an unknown; 1/b is r with r b = 1, and 1/(b c) = (1/b)(1/c).
+"""
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import reduce
+from typing import Any
+
+import sympy
+
+from .evaluate import Environment, Symbols
+from .obligations import Obligation, Outcome, Verdict
+from .op import OPS, Case, Op
+from .refute import cells, extents, shapes
+from .solver import check
+from .terms import Condition, Scalar, access, to_scalar
+
+SHAPES_PER_CASE = 3
+MOST_ELEMENTS, MOST_ENTRIES = 14, 40
+
+
+# ---------------------------------------------------------------- terms to sympy
+def to_sympy(t: Scalar, positive: frozenset[str]) -> Any:
+    done: dict[Scalar, Any] = {}
+
+    def go(t: Scalar) -> Any:
+        if t not in done:
+            done[t] = convert(t)
+        return done[t]
+
+    def convert(t: Scalar) -> Any:
+        a = t.args
+        if t.op == "number":
+            return sympy.Rational(a[0].numerator, a[0].denominator)
+        if t.op == "access":
+            return symbol(t, positive)
+        if t.op == "add":
+            return go(a[0]) + go(a[1])
+        if t.op == "mul":
+            return go(a[0]) * go(a[1])
+        if t.op == "reciprocal":
+            return 1 / go(a[0])
+        if t.op == "function":
+            return getattr(sympy, a[0])(go(a[1]))
+        if t.op == "indicator":
+            return sympy.Piecewise((1, relation(a[0])), (0, True))
+        if t.op == "where":
+            return sympy.Piecewise((go(a[1]), relation(a[0])), (go(a[2]), True))
+        raise ValueError(f"{t.op} does not occur at a concrete shape")
+
+    def relation(c: Condition) -> Any:
+        if c.op == "and":
+            return sympy.And(relation(c.args[0]), relation(c.args[1]))
+        if c.op == "or":
+            return sympy.Or(relation(c.args[0]), relation(c.args[1]))
+        if c.op == "not":
+            return sympy.Not(relation(c.args[0]))
+        make = {"value<": sympy.Lt, "value<=": sympy.Le, "value==": sympy.Eq}[c.op]
+        return make(go(c.args[0]), go(c.args[1]))
+
+    return go(t)
+
+
+def symbol(t: Scalar, positive: frozenset[str]) -> Any:
+    name = "_".join([t.args[0], *(str(i.args[0]) for i in t.args[1:])])
+    return sympy.Symbol(name, real=True, positive=True if t.args[0] in positive else None)
+
+
+# ---------------------------------------------------------------- sympy to SMT-LIB
+class Encoding:
+    """Sympy expressions as SMT-LIB text over the reals, with the facts about their functions."""
+
+    def __init__(self) -> None:
+        self.declared: dict[str, None] = {}
+        self.facts: list[str] = []
+        self._named: dict[tuple[str, Any], str] = {}
+
+    def _unknown(self, kind: str, key: Any, facts: Any) -> str:
+        if (kind, key) not in self._named:
+            name = f"|{kind} {len(self._named)}|"
+            self._named[kind, key] = name
+            self.declared[name] = None
+            self.facts += [f.replace("?", name) for f in facts()]
+        return self._named[kind, key]
+
+    def __call__(self, e: Any) -> str:
+        if e.is_Symbol:
+            self.declared[f"|{e.name}|"] = None
+            if e.is_positive:
+                self.facts.append(f"(> |{e.name}| 0.0)")
+            return f"|{e.name}|"
+        if e.is_Rational:
+            text = f"(/ {abs(int(e.p))}.0 {int(e.q)}.0)"
+            return text if e >= 0 else f"(- {text})"
+        if e.is_Add or e.is_Mul:
+            return f"({'+' if e.is_Add else '*'} {' '.join(map(self, e.args))})"
+        if isinstance(e, sympy.exp) or (e.is_Pow and e.base == sympy.E):
+            return self._exp(e.args[0] if isinstance(e, sympy.exp) else e.exp)
+        if e.is_Pow:
+            return self._power(e.base, e.exp)
+        if isinstance(e, sympy.log):
+            inner = self(e.args[0])
+            return self._unknown("log", inner, lambda: [])
+        if isinstance(e, sympy.Piecewise):
+            text = self(e.args[-1][0])
+            for value, condition in reversed(e.args[:-1] if e.args[-1][1] == sympy.true else e.args):
+                text = f"(ite {self.relation(condition)} {self(value)} {text})"
+            return text
+        raise ValueError(f"no encoding for {type(e).__name__}")
+
+    def _exp(self, exponent: Any) -> str:
+        parts = []
+        for term in sympy.Add.make_args(sympy.expand(exponent)):
+            c, rest = term.as_coeff_Mul()
+            unknown = self._unknown("exp", (rest, int(c.q)), lambda: ["(> ? 0.0)"])
+            n = int(c.p)
+            parts += [unknown if n > 0 else self._reciprocal(unknown)] * abs(n)
+        return f"(* 1.0 {' '.join(parts)})"
+
+    def _power(self, base: Any, exponent: Any) -> str:
+        if base.is_Mul and exponent.is_Integer:
+            return f"(* {' '.join(self._power(b, exponent) for b in base.args)})"
+        if base.is_Pow and exponent.is_Integer:
+            return self._power(base.base, base.exp * exponent)
+        if exponent.q == 2:
+            inner = self(base)
+            root = self._unknown("sqrt", inner, lambda: ["(> ? 0.0)", f"(= (* ? ?) {inner})"])
+            unit = root if exponent > 0 else self._reciprocal(root)
+            return f"(* 1.0 {' '.join([unit] * abs(int(exponent.p)))})"
+        inner = self(base)
+        unit = inner if exponent > 0 else self._reciprocal(inner)
+        return f"(* 1.0 {' '.join([unit] * abs(int(exponent)))})"
+
+    def _reciprocal(self, inner: str) -> str:
+        return self._unknown("reciprocal", inner, lambda: [f"(= (* ? {inner}) 1.0)"])
+
+    def relation(self, c: Any) -> str:
+        if c in (sympy.true, sympy.false):
+            return str(c == sympy.true).lower()
+        if isinstance(c, (sympy.And, sympy.Or)):
+            return f"({'and' if isinstance(c, sympy.And) else 'or'} {' '.join(map(self.relation, c.args))})"
+        if isinstance(c, sympy.Not):
+            return f"(not {self.relation(c.args[0])})"
+        head = {sympy.Lt: "<", sympy.Le: "<=", sympy.Gt: ">", sympy.Ge: ">=", sympy.Eq: "=", sympy.Ne: "distinct"}[type(c)]
+        return f"({head} {self(c.lhs)} {self(c.rhs)})"
+
+    def query(self, goal: str) -> str:
+        declarations = [f"(declare-const {n} Real)" for n in self.declared]
+        return "\n".join([*declarations, *(f"(assert {f})" for f in dict.fromkeys(self.facts)), f"(assert {goal})"])
+
+
+# ---------------------------------------------------------------- instances
+def instance(case: Case, sizes: Mapping[str, int], integers: Mapping[str, Any], tangent: tuple[str, tuple[int, ...]] | None = None,
+             cotangent: tuple[int, ...] | None = None) -> Environment:
+    """Rules at a concrete shape as terms in the primals; dx = e_i and g = e_o are unit vectors."""
+    def read(name: str) -> Any:
+        if tangent is not None and name == "d" + tangent[0]:
+            return lambda *i: to_scalar(int(i == tangent[1]))
+        if name == "g":
+            return lambda *i: to_scalar(int(i == cotangent))
+        if name in ("d" + t.name for t in case.inputs):
+            return lambda *i: to_scalar(0)
+        return lambda *i: access(name, *i)
+
+    names = [n for t in case.inputs for n in (t.name, "d" + t.name)] + ["g", *case.op.positive]
+    return Environment(case, dict(sizes), {n: read(n) for n in names},
+                       {n: (lambda *i, v=v: v[i]) for n, v in integers.items()}, Symbols())
+
+
+def chosen_shapes(case: Case) -> list[dict[str, int]]:
+    """Three shapes without empty tensors and few enough elements, as different as there are."""
+    good = []
+    for sizes in shapes(case):
+        counts = [reduce(lambda a, b: a * b, extents(case, n, sizes), 1) for n in (*(t.name for t in case.inputs), "g")]
+        entries = sum(c for c, t in zip(counts, case.inputs, strict=False) if not t.integer) * counts[-1]
+        if min(counts) > 0 and sum(counts) <= MOST_ELEMENTS and entries <= MOST_ENTRIES:
+            good.append(sizes)
+    good.sort(key=lambda s: (-len(set(s.values())), -sum(s.values()), sorted(s.items())))
+    return good[:SHAPES_PER_CASE]
+
+
+def integer_tensors(case: Case, sizes: Mapping[str, int]) -> dict[str, dict[tuple[int, ...], int]]:
+    """One index tensor: an index outside, then a repeat."""
+    pattern = [-1, 0, 0, 1, 7]
+    return {t.name: {c: pattern[k % len(pattern)] for k, c in enumerate(cells(extents(case, t.name, sizes)))}
+            for t in case.inputs if t.integer}
+
+
+def check_flat(op: Op) -> Outcome:
+    done: list[dict[str, Any]] = []
+    queries = 0
+    per_case = SHAPES_PER_CASE if len(op.cases) <= SHAPES_PER_CASE else 1
+    for case in op.cases:
+        for sizes in chosen_shapes(case)[:per_case]:
+            for o in cells(extents(case, "g", sizes)):
+                for x in case.differentiable:
+                    for what, encoding, goal in statements(case, sizes, x, o):
+                        text = encoding.query(goal)
+                        answer = check(text)
+                        queries += 1
+                        if answer != "unsat":
+                            return _failed(op, sizes, what, x, o, answer, text)
+            done.append({"case": case.id or "only", **sizes})
+    if len(done) < SHAPES_PER_CASE:
+        return Outcome(Verdict.UNKNOWN, f"UNKNOWN  flat[{op.name}]\n\n  only {len(done)} shapes are small enough")
+    return Outcome(Verdict.PROVED, data={"shapes": done, "queries": queries})
+
+
+def statements(case: Case, sizes: Mapping[str, int], x: str, o: tuple[int, ...]) -> Iterator[tuple[str, Encoding, str]]:
+    """The negations of `derivative` and `adjoint` at one output element, for all elements of x together."""
+    integers, positive = integer_tensors(case, sizes), case.positive
+    forward = to_sympy(instance(case, sizes, integers).scalar(case.forward(o)), positive)
+    slopes, jvps, vjps = [], [], []
+    for i in cells(extents(case, x, sizes)):
+        slopes.append(sympy.diff(forward, symbol(access(x, *i), positive)))
+        jvps.append(to_sympy(instance(case, sizes, integers, (x, i)).scalar(case.jvp(o)), positive))
+        vjps.append(to_sympy(instance(case, sizes, integers, None, o).scalar(case.vjp(x, i)), positive))
+    for what, left, right in (("derivative", slopes, jvps), ("adjoint", jvps, vjps)):
+        encoding = Encoding()
+        boundaries = sorted(forward.atoms(sympy.core.relational.Relational), key=str) if what == "derivative" else []
+        off = [f"(distinct {encoding(c.lhs)} {encoding(c.rhs)})" for c in boundaries]
+        different = [f"(distinct {encoding(a)} {encoding(b)})" for a, b in zip(left, right, strict=True)]
+        yield what, encoding, f"(and true {' '.join(off)} (or false {' '.join(different)}))"
+
+
+def _failed(op: Op, sizes: Mapping[str, int], what: str, x: str, o: tuple[int, ...], answer: str, text: str) -> Outcome:
+    verdict = Verdict.REFUTED if answer == "sat" else Verdict.UNKNOWN
+    sides = ("sympy's derivative of the forward", "the JVP") if what == "derivative" else ("the JVP", "the VJP")
+    lines = [f"{verdict}  flat[{op.name}]", "",
+             f"  {what}: {sides[0]} and {sides[1]} differ between d{x} and output element {list(o)}"
+             if answer == "sat" else f"  {what}: z3 did not decide d{x} to output element {list(o)}",
+             "", f"  at       {' '.join(f'{k}={v}' for k, v in sizes.items())}"]
+    return Outcome(verdict, "\n".join(lines), smtlib=text)
+
+
+def obligations() -> Iterator[Obligation]:
+    for op in OPS.values():
+        yield Obligation("flat", op.name, "", "sympy.diff(forward) = jvp and <jvp(dx), g> = <dx, vjp(g)>, entry by entry",
+                         f"{SHAPES_PER_CASE} small shapes of each form, all reals off kinks", lambda op=op: check_flat(op))  # type: ignore[misc]

@@ -1,0 +1,1 @@
+"""The link between the specification and the runtime that ships: kernels, shapes, floats, replay."""

@@ -1,0 +1,49 @@
+"""The softmax family over any axis: B positions before the axis, N on it, A after it."""
+from ..op import Op
+from ..terms import Sum, function
+
+AXIS_NOT_EMPTY = {"domain": lambda size: [size.N >= 1]}
+
+
+def probability(x, b, n, a, size):
+    return function("exp", x[b, n, a]) / Sum(function("exp", x[b, m, a]) for m in size.N)
+
+
+softmax = Op("softmax", "x[B,N,A] -> y[B,N,A]", **AXIS_NOT_EMPTY)
+
+
+@softmax.forward
+def softmax_y(x, b, n, a, size):
+    return probability(x, b, n, a, size)
+
+
+@softmax.jvp
+def softmax_dy(x, dx, b, n, a, size):
+    return probability(x, b, n, a, size) * (dx[b, n, a] - Sum(probability(x, b, m, a, size) * dx[b, m, a] for m in size.N))
+
+
+@softmax.vjp("x")
+def softmax_gx(x, g, b, n, a, size):
+    return softmax_dy(x, g, b, n, a, size)
+
+
+log_softmax = Op("log_softmax", "x[B,N,A] -> y[B,N,A]", **AXIS_NOT_EMPTY)
+
+
+@log_softmax.forward
+def log_softmax_y(x, b, n, a, size):
+    return x[b, n, a] - function("log", Sum(function("exp", x[b, m, a]) for m in size.N))
+
+
+@log_softmax.jvp
+def log_softmax_dy(x, dx, b, n, a, size):
+    return dx[b, n, a] - Sum(probability(x, b, m, a, size) * dx[b, m, a] for m in size.N)
+
+
+@log_softmax.vjp("x")
+def log_softmax_gx(x, g, b, n, a, size):
+    return g[b, n, a] - probability(x, b, n, a, size) * Sum(g[b, m, a] for m in size.N)
+
+
+for op in (softmax, log_softmax):
+    op.register()

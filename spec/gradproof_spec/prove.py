@@ -1,0 +1,49 @@
+"""All obligations, and running them: the one list behind `gradproof prove` and `pytest proofs/`."""
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+
+from . import any_shape, lemmas
+from .obligations import KINDS, Entry, Obligation, Outcome, Verdict
+from .terms import fresh_names
+
+
+@cache
+def all_obligations() -> tuple[Obligation, ...]:
+    """Every obligation, by kind in the order of KINDS, then by op in the order of registration."""
+    from . import ops  # noqa: F401  registers every op
+
+    found = [*any_shape.obligations(), *lemmas.obligations()]
+    ids = [o.id for o in found]
+    repeated = {i for i in ids if ids.count(i) > 1} if len(set(ids)) < len(ids) else set()
+    if repeated:
+        raise RuntimeError(f"two obligations share an id: {', '.join(sorted(repeated))}")
+    order = list(KINDS)
+    return tuple(sorted(found, key=lambda o: order.index(o.kind)))
+
+
+def run(obligation: Obligation) -> Entry:
+    """Check one obligation. An exception inside our prover is a failure of that obligation, shown as one."""
+    started = time.perf_counter()
+    with fresh_names():
+        try:
+            outcome = obligation.check()
+        except RecursionError:
+            outcome = Outcome(Verdict.UNKNOWN, "the terms are nested too deeply")
+    return Entry(obligation, outcome, time.perf_counter() - started)
+
+
+def select(ops: Sequence[str] = (), kinds: Sequence[str] = ()) -> list[Obligation]:
+    return [o for o in all_obligations() if (not ops or o.op in ops) and (not kinds or o.kind in kinds)]
+
+
+def prove_ops(ops: Sequence[str] = (), kinds: Sequence[str] = (),
+              progress: Callable[[Entry], None] | None = None) -> Iterator[Entry]:
+    """Run the obligations of the named ops (all by default), yielding each entry as it is decided."""
+    for obligation in select(ops, kinds):
+        entry = run(obligation)
+        if progress:
+            progress(entry)
+        yield entry

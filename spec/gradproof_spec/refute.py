@@ -1,0 +1,422 @@
+"""Counterexamples to wrong rules: exact evaluation at small shapes, smallest first, then minimised.
+
+Values are Fractions; where exp, log or sqrt occur, intervals at 200 bits that must be disjoint. So a counterexample is a
+proof that the statement is false, found by evaluation alone: no prover code is involved.
+"""
+from __future__ import annotations
+
+import inspect
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from functools import lru_cache
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+from .derivative import derivative as formal_derivative
+from .evaluate import DivisionByZero, Environment, Exact, Inexact, Interval, Intervals, OutOfBounds, Undecided
+from .obligations import Outcome, Verdict
+from .op import Case
+from .printing import to_text
+from .terms import Condition, Scalar, variable
+
+if TYPE_CHECKING:
+    from .any_shape import Kink
+
+SHAPES, QUICK_SHAPES, POINTS_PER_SHAPE, LARGEST, MOST_PAIRS = 60, 8, 6, 4, 400
+Point = dict[str, dict[tuple[int, ...], Fraction]]  # tensor -> index -> value; missing entries are 0
+
+
+@dataclass
+class Counterexample:
+    """A concrete input at which a statement is false."""
+
+    kind: str
+    case: Case
+    sizes: dict[str, int]
+    primals: Point
+    integers: dict[str, dict[tuple[int, ...], int]]
+    x: str = ""  # the input concerned
+    i: tuple[int, ...] = ()  # its element
+    o: tuple[int, ...] = ()  # the output element
+    left: Any = None
+    right: Any = None
+    fault: str = ""  # for bounds: what went wrong on evaluation
+    entries: list[str] = field(default_factory=list)
+
+
+# ---------------------------------------------------------------- small shapes and points
+def shapes(case: Case) -> list[dict[str, int]]:
+    """Assignments of extents and attributes that satisfy the domain, smallest first."""
+    return _shapes(case.op.name, case.label, case.batch, case.op.domain, case)
+
+
+_shape_memory: dict[Any, list[dict[str, int]]] = {}
+
+
+def _shapes(*key: Any) -> list[dict[str, int]]:
+    case: Case = key[-1]
+    if key[:-1] not in _shape_memory:
+        names, hypotheses = case.symbols, case.hypotheses()
+        rng = random.Random(f"{case.op.name} {case.id}")
+        tries = list(product(range(LARGEST), repeat=len(names))) if len(names) <= 4 else [
+            tuple(rng.choice((0, 1, 1, 1, 2, 2, 3, LARGEST)) for _ in names) for _ in range(2000)]
+        found = {values: sizes for values in tries
+                 if in_domain(case, sizes := dict(zip(names, values, strict=True)), hypotheses)}
+        _shape_memory[key[:-1]] = sorted(found.values(), key=lambda s: (sum(s.values()), sorted(s.items())))
+    return _shape_memory[key[:-1]]
+
+
+def extents(case: Case, name: str, sizes: Mapping[str, int]) -> tuple[int, ...]:
+    environment = Environment(case, dict(sizes), {})
+    return tuple(environment.index(n) for n in case.shape(name))
+
+
+def cells(shape: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+    return product(*map(range, shape))
+
+
+def environment(case: Case, sizes: Mapping[str, int], point: Point, integers: Mapping[str, Mapping[tuple[int, ...], int]],
+                domain: Any) -> Environment:
+    def read(name: str) -> Callable[..., Any]:
+        values = point.get(name, {})
+        return lambda *i: values.get(i, Fraction(0))
+
+    names = [n for t in case.inputs for n in (t.name, "d" + t.name)] + ["g", *case.op.positive]
+    return Environment(case, dict(sizes), {n: read(n) for n in names},
+                       {n: reader(n, v) for n, v in integers.items()}, domain)
+
+
+def reader(name: str, values: Mapping[tuple[int, ...], int]) -> Callable[..., int]:
+    """An index tensor as a function of its indices."""
+    def read(*i: int) -> int:
+        if i not in values:
+            raise OutOfBounds(f"{name}{list(i)}")
+        return values[i]
+
+    return read
+
+
+class Evaluation:
+    """The rules of a case at one concrete point: entries of the Jacobian, exact or enclosed in intervals.
+
+    What depends on the primals alone is computed once and shared by all unit tangents and cotangents.
+    """
+
+    def __init__(self, case: Case, sizes: Mapping[str, int], primals: Point, integers: Any) -> None:
+        self.case, self.sizes, self.primals, self.integers = case, sizes, primals, integers
+        self._shared: dict[Any, Any] = {}
+        self._environments: dict[Any, Environment] = {}
+        self._domain: Any = Exact()
+
+    def value(self, t: Scalar, indices: Mapping[str, int], unit: Mapping[str, tuple[int, ...]] | None = None) -> Any:
+        """t where each tensor of `unit` is 1 at one element and 0 elsewhere."""
+        try:
+            return self._value(t, indices, unit or {})
+        except Inexact:
+            self._domain = Intervals()
+            self._shared.clear()
+            self._environments.clear()
+            return self._value(t, indices, unit or {})
+
+    def _value(self, t: Scalar, indices: Mapping[str, int], unit: Mapping[str, tuple[int, ...]]) -> Any:
+        key = tuple(unit.items())
+        if key not in self._environments:
+            point = {**self.primals, **{name: {at: Fraction(1)} for name, at in unit.items()}}
+            self._environments[key] = environment(self.case, self.sizes, point, self.integers, self._domain)
+            self._environments[key].shared = self._shared
+        at = self._environments[key]
+        at.sizes.update(indices)
+        return at.scalar(t)
+
+    def jvp(self, x: str, i: tuple[int, ...], o: tuple[int, ...]) -> Any:
+        return self.value(rule_term(self.case, "jvp"), dict(zip(self.case.index_names("g"), o, strict=True)), {"d" + x: i})
+
+    def vjp(self, x: str, i: tuple[int, ...], o: tuple[int, ...]) -> Any:
+        return self.value(rule_term(self.case, x), dict(zip(self.case.index_names(x), i, strict=True)), {"g": o})
+
+    def slope(self, x: str, i: tuple[int, ...], o: tuple[int, ...]) -> Any:
+        """The formal derivative of the forward."""
+        names = dict(zip(self.case.index_names("g"), o, strict=True)) | {f"i_{k}": v for k, v in enumerate(i)}
+        return self.value(rule_term(self.case, "slope " + x), names)
+
+
+@lru_cache(maxsize=512)
+def rule_term(case: Case, what: str) -> Scalar:
+    """A rule of the case as a term in its index names."""
+    if what == "jvp":
+        return case.jvp(case.indices("g"))
+    if what.startswith("slope "):
+        x = what.removeprefix("slope ")
+        return formal_derivative(rule_term(case, "forward"), x, tuple(variable(f"i_{k}") for k in range(len(case.shape(x)))))
+    return case.forward(case.indices("g")) if what == "forward" else case.vjp(what, case.indices(what))
+
+
+@lru_cache(maxsize=512)
+def kinks_of(case: Case) -> list[Kink]:
+    from .any_shape import kinks
+
+    return [k for k in kinks(case) if not k.smooth]
+
+
+def differ(a: Any, b: Any) -> bool:
+    """Are two exact or enclosed values certainly different?"""
+    d = Interval.of(a) - b
+    return bool(d.lo > 0 or d.hi < 0)
+
+
+# ---------------------------------------------------------------- search
+def search(kind: str, case: Case, minimal: bool = True) -> Counterexample | None:
+    """A counterexample to `derivative`, `adjoint`, `kink` or `bounds` of a case, or None. Minimised unless told.
+
+    First a quick round over the most varied shapes, then a thorough one from the smallest up.
+    """
+    rng = random.Random(f"{case.op.name} {case.id} {kind}")
+    small = shapes(case)
+    varied = sorted(small[:200], key=lambda s: (-len(set(s.values())), sum(s.values())))
+    for chosen, points in ((varied[:QUICK_SHAPES], 2), (spread(small, SHAPES), POINTS_PER_SHAPE)):
+        for sizes in chosen:
+            found = search_shape(kind, case, sizes, rng, points)
+            if found is not None:
+                return minimise(smaller_shape(found, rng)) if minimal else found
+    return None
+
+
+def smaller_shape(found: Counterexample, rng: random.Random) -> Counterexample:
+    """Make every extent and attribute as small as the statement stays false."""
+    for name in found.sizes:
+        for value in range(found.sizes[name]):
+            sizes = {**found.sizes, name: value}
+            if in_domain(found.case, sizes):
+                again = search_shape(found.kind, found.case, sizes, rng)
+                if again is not None and bool(again.fault) == bool(found.fault):
+                    found = again
+                    break
+    return found
+
+
+def in_domain(case: Case, sizes: Mapping[str, int], hypotheses: Sequence[Condition] | None = None) -> bool:
+    environment = Environment(case, dict(sizes), {})
+    try:
+        return all(environment.condition(h) for h in (case.hypotheses() if hypotheses is None else hypotheses))
+    except DivisionByZero:
+        return False
+
+
+def search_shape(kind: str, case: Case, sizes: dict[str, int], rng: random.Random,
+                 points: int = POINTS_PER_SHAPE) -> Counterexample | None:
+    """A counterexample at this shape, at one of a few random points on a grid where ties are likely."""
+    for _ in range(points):
+        primals: Point = {p: {(): Fraction(rng.randint(1, 3))} for p in case.op.positive}
+        integers: dict[str, dict[tuple[int, ...], int]] = {}
+        try:
+            for t in case.inputs:
+                shape = extents(case, t.name, sizes)
+                if t.integer:
+                    integers[t.name] = {c: rng.randint(-1, LARGEST) for c in cells(shape)}
+                else:
+                    primals[t.name] = {c: Fraction(rng.randint(-2, 2)) for c in cells(shape)}
+            negative = [n for n, e in zip(case.output.axes, extents(case, "g", sizes), strict=True) if e < 0]
+        except DivisionByZero:
+            return Counterexample(kind, case, sizes, {}, {}, fault="An extent divides by 0.") if kind == "bounds" else None
+        if negative:
+            return Counterexample(kind, case, sizes, {}, {}, fault=f"The extent {negative[0]} is negative.") if kind == "bounds" else None
+        at = Evaluation(case, sizes, primals, integers)
+        found = find_fault(at) if kind == "bounds" else find_difference(kind, at, rng)
+        if found is not None:
+            return found
+    return None
+
+
+def spread(found: list[dict[str, int]], count: int) -> list[dict[str, int]]:
+    """The smallest shapes and some of the larger ones."""
+    if len(found) <= count:
+        return found
+    half = count // 2
+    step = (len(found) - half) / (count - half)
+    return found[:half] + [found[half + int(i * step)] for i in range(count - half)]
+
+
+def find_difference(kind: str, at: Evaluation, rng: random.Random) -> Counterexample | None:
+    case, sizes = at.case, at.sizes
+    outputs = list(cells(extents(case, "g", sizes)))
+    pairs = [(x, i, o) for x in case.differentiable for i in cells(extents(case, x, sizes)) for o in outputs]
+    if len(pairs) > MOST_PAIRS:
+        pairs = sorted(rng.sample(pairs, MOST_PAIRS))
+    for x, i, o in pairs:
+        found = compare(kind, at, x, i, o)
+        if found is not None:
+            return found
+    return None
+
+
+def find_fault(at: Evaluation) -> Counterexample | None:
+    """A rule that reads outside its tensor or divides by 0 at this point."""
+    case, sizes = at.case, at.sizes
+    rules = [("forward", "g", o) for o in cells(extents(case, "g", sizes))] + [("jvp", "g", o) for o in cells(extents(case, "g", sizes))]
+    rules += [(x, x, i) for x in case.differentiable for i in cells(extents(case, x, sizes))]
+    for what, tensor, index in rules:
+        try:
+            at.value(rule_term(case, what), dict(zip(case.index_names(tensor), index, strict=True)))
+        except (OutOfBounds, DivisionByZero) as e:
+            name = what if what in ("forward", "jvp") else f"vjp for {what}"
+            fault = f"The {name} reads outside its tensor: {e}." if isinstance(e, OutOfBounds) else f"The {name} divides by 0."
+            where = {"x": what, "i": index} if tensor != "g" else {"o": index}
+            return Counterexample("bounds", case, dict(sizes), at.primals, at.integers, fault=fault, **where)  # type: ignore[arg-type]
+        except Undecided:
+            continue
+    return None
+
+
+def compare(kind: str, at: Evaluation, x: str, i: tuple[int, ...], o: tuple[int, ...]) -> Counterexample | None:
+    """The statement at one entry of the Jacobian: tangent dx[i] = 1, cotangent g[o] = 1."""
+    result = Counterexample(kind, at.case, dict(at.sizes), at.primals, at.integers, x, i, o)
+    try:
+        if kind == "adjoint":
+            result.left, result.right = at.jvp(x, i, o), at.vjp(x, i, o)
+        elif kind == "derivative":
+            if on_kink(at, o):
+                return None
+            result.left, result.right = at.slope(x, i, o), at.jvp(x, i, o)
+        elif kind == "kink":
+            expected = convention(at, x, i, o)
+            if expected is None:
+                return None
+            result.left, result.right = expected, at.jvp(x, i, o)
+    except (OutOfBounds, DivisionByZero, Undecided):
+        return None  # a malformed rule is refuted by `bounds`
+    return result if differ(result.left, result.right) else None
+
+
+def on_kink(at: Evaluation, o: tuple[int, ...]) -> bool:
+    names = dict(zip(at.case.index_names("g"), o, strict=True))
+    return any(not differ(*(at.value(s, names) for s in k.guard.args)) for k in kinks_of(at.case))
+
+
+def convention(at: Evaluation, x: str, i: tuple[int, ...], o: tuple[int, ...]) -> Any:
+    """The declared slope where exactly one kink's boundary is met, else None."""
+    case = at.case
+    names = dict(zip(case.index_names("g"), o, strict=True)) | {f"i_{k}": v for k, v in enumerate(i)}
+    met = [k for k in kinks_of(case) if at.value(k.guard.args[0] - k.guard.args[1], names) == 0]
+    if len(met) != 1 or met[0].name not in case.op.kinks:
+        return None
+    weight = case.op.kinks[met[0].name]
+    indices = tuple(variable(f"i_{k}") for k in range(len(i)))
+    yes, no = (at.value(met[0].on_boundary(formal_derivative(met[0].branch(rule_term(case, "forward"), side), x, indices)), names)
+               for side in (True, False))
+    return weight * yes + (1 - weight) * no
+
+
+def minimise(found: Counterexample) -> Counterexample:
+    """Set every primal entry to 0, else to 1, where the statement stays false."""
+    if found.fault:
+        return found
+    for name in list(found.primals):
+        for c, old in list(found.primals[name].items()):
+            simpler = [] if old == 0 else [Fraction(0)] if old == 1 else [Fraction(0), Fraction(1)]
+            for new in simpler:
+                if new == 0 and name in found.case.op.positive:
+                    continue
+                found.primals[name][c] = new
+                again = compare(found.kind, Evaluation(found.case, found.sizes, found.primals, found.integers), found.x, found.i, found.o)
+                if again is not None:
+                    found = again
+                    break
+                found.primals[name][c] = old
+    return found
+
+
+# ---------------------------------------------------------------- the message
+def number(v: Any) -> str:
+    return str(v) if isinstance(v, Fraction) else f"{float((v.lo + v.hi) / 2):.12g}"
+
+
+def element(name: str, index: tuple[int, ...]) -> str:
+    return f"{name}[{','.join(map(str, index))}]" if index else name
+
+
+def rule_location(rule: Callable[..., Any]) -> str:
+    path = inspect.getsourcefile(rule) or "?"
+    marker = path.rfind("gradproof_spec")
+    shown = f"spec/{path[marker:]}" if marker >= 0 else path
+    return f"{shown}:{inspect.getsourcelines(rule)[1] + _decorators(rule)}  {rule.__name__}"
+
+
+def _decorators(rule: Callable[..., Any]) -> int:
+    return sum(1 for line in inspect.getsourcelines(rule)[0] if line.startswith("@"))
+
+
+def rule_concerned(kind: str, case: Case, x: str) -> tuple[Callable[..., Any], str, Scalar]:
+    """The rule that the statement is about, the element that it gives, and its formula."""
+    case = replace(case, named_extents=True)
+    if kind == "adjoint" or (kind == "bounds" and x):
+        rule = case.op.vjps[case.op.variadic or x]
+        return rule, element("g" + x, case.index_names(x)), case.vjp(x, case.indices(x))  # type: ignore[arg-type]
+    rule = case.op.jvp_rule if kind != "bounds" else case.op.forward_rule
+    y = case.output.name
+    assert rule is not None
+    o = case.indices(y)
+    return rule, element(("d" if kind != "bounds" else "") + y, case.index_names(y)), (  # type: ignore[arg-type]
+        case.jvp(o) if kind != "bounds" else case.forward(o))
+
+
+def report(found: Counterexample, again: str) -> str:
+    """The failing message: what is wrong, claim and formula, the witness, who is to blame, how to repeat it."""
+    from .any_shape import CLAIMS
+    from .link.replay import replay
+
+    case, kind = found.case, found.kind
+    name = case.op.name
+    rule, left_side, formula = rule_concerned(kind, case, found.x)
+    y = case.output.name
+    wrong = (element("g" + found.x, found.i) if kind == "adjoint" else element("d" + y, found.o))
+    first = found.fault or f"{wrong} is {number(found.right)} but must be {number(found.left)}."
+    claim = CLAIMS[kind]
+    if kind == "adjoint":
+        xs = case.differentiable
+        claim = (f"<jvp({', '.join('d' + x for x in xs)}), g> = "
+                 + " + ".join(f"<d{x}, vjp_{x}(g)>" for x in xs))
+    derived = {} if found.fault else {
+        e: Environment(case, dict(found.sizes), {}).index(getattr(case.size(), e)) for e in case.op.extents}
+    at = " ".join(f"{k}={v}" for k, v in found.sizes.items())
+    if derived:
+        at += " -> " + " ".join(f"{k}={v}" for k, v in derived.items())
+    point: Point = dict(found.primals)
+    if not found.fault:
+        point = {"d" + found.x: {found.i: Fraction(1)}, **point}
+    if kind == "adjoint":
+        point["g"] = {found.o: Fraction(1)}
+    shown = [f"{element(n, c)} = {v}" for n, values in point.items() for c, v in values.items() if v != 0]
+    shown += [f"{element(n, c)} = {v}" for n, values in found.integers.items() for c, v in values.items()]
+    lines = [f"REFUTED  {kind}[{name}]", "", f"  {first}", "",
+             f"  claim    {claim}    for all shapes and all reals",
+             f"  rule     {rule_location(rule)}",
+             f"             {left_side} = {to_text(formula)}",
+             f"  at       {at}", "",
+             "  counterexample (smallest found; entries not shown are 0)",
+             f"    {'      '.join(shown)}"]
+    if not found.fault:
+        lines += [f"    left side  = {number(found.left)}", f"    right side = {number(found.right)}"]
+    verdict = replay(found)
+    if verdict:
+        lines += ["", f"  {verdict}"]
+    lines += ["", f'  again    pytest "proofs/test_{kind}.py::test_{kind}[{again}]"']
+    if not found.fault:
+        lines.append(f"  alone    python proofs/report/{kind}/{again}.py       (NumPy only, no solver)")
+    return "\n".join(lines)
+
+
+def explain(kind: str, case: Case, what: str, residual: str) -> Outcome:
+    """The outcome of a proof that failed: REFUTED with a counterexample if there is one, else UNKNOWN with what was left."""
+    from .python_code import script
+
+    found = search(kind, case)
+    if found is not None:
+        return Outcome(Verdict.REFUTED, report(found, case.op.name), {"at": found.sizes}, replay="" if found.fault else script(found))
+    lines = [f"UNKNOWN  {kind}[{case.op.name}]", "", f"  {what}.", "", f"  case     {case.id or 'only'}",
+             "  no counterexample was found at small shapes"]
+    if residual:
+        lines.append(f"  left     {residual}")
+    return Outcome(Verdict.UNKNOWN, "\n".join(lines), {"residual": residual})
+
