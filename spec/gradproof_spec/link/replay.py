@@ -1,8 +1,73 @@
-"""Replaying a counterexample on the runtime in floats: who is the odd one out."""
+"""Replaying on the runtime in floats: a counterexample of the specification, and a failed kernel comparison."""
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import gradproof  # noqa: F401  fills the table
+from gradproof.op import OPS as RUNTIME
+
+from ..obligations import Outcome, Verdict
+from .cases import runtime_attributes
+
+if TYPE_CHECKING:
+    from ..refute import Counterexample
+    from .kernels import Run
 
 
-def replay(found: Any) -> str:
-    return ""
+def replay(found: Counterexample) -> str:
+    """One sentence: what the runtime gives for the refuted entry, and who is the odd one out. '' where it cannot run."""
+    from ..refute import element, extents
+
+    case = found.case
+    if found.fault or case.op.name not in RUNTIME or found.kind not in ("adjoint", "derivative", "kink"):
+        return ""
+    op = RUNTIME[case.op.name]
+    attributes = runtime_attributes(case, found.sizes) | {p: float(found.primals[p][()]) for p in case.op.positive}
+
+    def array(name: str, tensor: str, unit: tuple[int, ...] | None = None) -> Any:
+        values = np.zeros(extents(case, tensor, found.sizes))
+        for i, v in ({unit: 1} if unit is not None else found.primals.get(name, {})).items():
+            values[i] = float(v)
+        return values
+
+    inputs = []
+    for t in case.inputs:
+        if t.integer:
+            inputs.append(np.array([v for _, v in sorted(found.integers[t.name].items())]))
+        else:
+            inputs.append(array(t.name, t.name))
+    out, residual = op.evaluate(tuple(inputs), **attributes)
+    names = [t.name for t in case.inputs]
+    if found.kind == "adjoint":
+        wanted = tuple(n in case.differentiable for n in names)
+        value = op.vjp(array("g", "g", found.o), tuple(inputs), out, residual, wanted, **attributes)[names.index(found.x)]
+        entry, at = element("g" + found.x, found.i), found.i
+    else:
+        tangents = tuple(array("d" + n, n, found.i) if n == found.x else None for n in names)
+        if case.op.variadic:
+            tangents = tuple(array("d" + n, n, found.i) if n == found.x else np.zeros(extents(case, n, found.sizes)) for n in names)
+        value = op.jvp(tangents, tuple(inputs), out, residual, **attributes)
+        entry, at = element("d" + case.output.name, found.o), found.o
+    assert value is not None
+    number = float(np.asarray(value)[at])
+    left, right = (float((v.lo + v.hi) / 2) if hasattr(v, "lo") else float(v) for v in (found.left, found.right))
+    tolerance = 1e-9 * (1 + abs(left) + abs(right))
+    if abs(number - left) <= tolerance:
+        blame = "The spec rule is the odd one out."
+    elif abs(number - right) <= tolerance:
+        blame = "The runtime agrees with the refuted rule: both are wrong, or the other side is."
+    else:
+        blame = "The runtime gives neither."
+    return f"replayed on the runtime in float64: gradproof.{case.op.name} gives {entry} = {number!r}. {blame}"
+
+
+def witness(run: Run, failure: str, label: str) -> Outcome:
+    """REFUTED with a float input at which kernel and specification differ, if sampling finds one; else UNKNOWN."""
+    from .sampling import differing_input
+
+    found = differing_input(run)
+    if found is None:
+        return Outcome(Verdict.UNKNOWN, f"UNKNOWN  {label}\n\n  {failure}\n\n  no input was found at which they differ")
+    return Outcome(Verdict.REFUTED, f"REFUTED  {label}\n\n  {found}\n\n  {failure}")

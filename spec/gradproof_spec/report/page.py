@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, UndefinedError
 
 from ..obligations import KINDS, PASSING, Verdict
-from .record import artefacts
+from .record import ReportError, artefacts
 
 Json = Mapping[str, Any]
 
@@ -106,12 +106,15 @@ def render(report: Json) -> str:
     kinds = [k for k in KINDS if any(k in s.kinds for s in sections)]
     environment = Environment(loader=PackageLoader("gradproof_spec.report", "."), autoescape=True,
                               undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return environment.get_template("page.html.j2").render(
-        report=report, sections=sections, kinds=kinds, statements=KINDS, not_shown=NOT_SHOWN,
-        counts=counts(entries), rows=rows, ran=ran, not_holding=not_holding,
-        opened=[r for r in ran if "open" in r.json],
-        cells={s.anchor: {k: cell(s, k) for k in s.kinds} for s in sections},
-        slowest=sorted(ran, key=lambda r: -float(r.json["seconds"]))[:SLOWEST], seconds=seconds_text)
+    try:
+        return environment.get_template("page.html.j2").render(
+            report=report, sections=sections, kinds=kinds, statements=KINDS, not_shown=NOT_SHOWN,
+            counts=counts(entries), rows=rows, ran=ran, not_holding=not_holding,
+            opened=[r for r in ran if "open" in r.json],
+            cells={s.anchor: {k: cell(s, k) for k in s.kinds} for s in sections},
+            slowest=sorted(ran, key=lambda r: -float(r.json["seconds"]))[:SLOWEST], seconds=seconds_text)
+    except UndefinedError as error:
+        raise ReportError(f"the record lacks something that the page shows: {error}") from error
 
 
 def make_sections(ops: Json, entries: Iterable[Json], anchors: Anchors) -> list[Section]:
@@ -140,8 +143,10 @@ def cell(section: Section, kind: str) -> Cell:
     verdict = next((str(v) for v in PRECEDENCE if found[v]), next(iter(found)))
     first = next(r for r in rows if r.json["verdict"] == verdict)
     word = "n/a" if verdict == Verdict.NOT_APPLICABLE else verdict.lower().replace("_", " ")
+    if first.style == "open":
+        word += " (open)"
     number = "" if len(rows) == 1 else f" {len(rows)}" if len(found) == 1 else f" {found[verdict]} of {len(rows)}"
-    return Cell(verdict, mark(verdict), first.style, first.anchor, f"{word}{' (open)' * (first.style == 'open')}{number}")
+    return Cell(verdict, mark(verdict), first.style, first.anchor, word + number)
 
 
 def counts(entries: Sequence[Json]) -> list[tuple[str, list[tuple[str, int]]]]:

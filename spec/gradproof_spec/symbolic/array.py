@@ -136,8 +136,9 @@ class ObjectArray(np.ndarray):
         """f of the elements along the axes, in row-major order."""
         axes = _axes(axis, raw.ndim)
         kept = [a for a in range(raw.ndim) if a not in axes]
-        moved = raw.transpose(*kept, *sorted(axes)).reshape([raw.shape[a] for a in kept] + [-1])
-        if moved.shape[-1] == 0:
+        length = prod(raw.shape[a] for a in axes)
+        moved = raw.transpose(*kept, *sorted(axes)).reshape([raw.shape[a] for a in kept] + [length])
+        if length == 0:
             raise ValueError("zero-size array to reduction operation which has no identity")
         result = empty(moved.shape[:-1], dtype=object)
         for i in np.ndindex(*result.shape):
@@ -560,11 +561,11 @@ def _reject(name: str, unknown: dict[str, Any], allowed: Sequence[str] = ()) -> 
 
 def _count(a: np.ndarray, axis: Any) -> int:
     """The number of elements along the axes."""
-    return prod(a.shape[d] for d in _axes(axis, a.ndim))
+    return prod(a.shape[d] for d in normalize_axis_tuple(range(a.ndim) if axis is None else axis, a.ndim))
 
 
 def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
-    """NumPy's rule: None is all axes, and a 0-d array accepts axis 0 and -1."""
+    """NumPy's rule for ufuncs: None is all axes, and a 0-d array accepts axis 0 and -1."""
     if axis is None or (ndim == 0 and axis in (0, -1)):
         return tuple(range(ndim))
     return normalize_axis_tuple(axis, ndim)

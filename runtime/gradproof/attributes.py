@@ -1,0 +1,77 @@
+"""Attributes as users write them (an int or a tuple, negative axes, None) in the one form that the table takes."""
+
+from __future__ import annotations
+
+import operator
+from itertools import pairwise
+from typing import Any
+
+from .errors import DomainError, DtypeError, ShapeError, describe
+from .op import Shape
+
+
+def integer(op: str, name: str, value: Any) -> int:
+    if not isinstance(value, bool):
+        try:
+            return operator.index(value)
+        except TypeError:
+            pass
+    raise DtypeError(describe(op, f"{name} must be an integer", "pass a Python int", **{name: value}))
+
+
+def integers(op: str, name: str, value: Any) -> tuple[int, ...]:
+    if not isinstance(value, (tuple, list)):
+        raise DtypeError(describe(op, f"{name} must be a tuple of integers", "pass a tuple", **{name: value}))
+    return tuple(integer(op, name, item) for item in value)
+
+
+def pair(op: str, name: str, value: Any) -> tuple[int, int]:
+    """(vertical, horizontal), from an int or a tuple of two."""
+    items = integers(op, name, value) if isinstance(value, (tuple, list)) else (integer(op, name, value),) * 2
+    if len(items) != 2:
+        remedy = "pass 2: only 2-D is supported yet"
+        raise DomainError(describe(op, f"{name} needs one entry per spatial axis", remedy, **{name: value}))
+    return items[0], items[1]
+
+
+def one_axis(op: str, axis: Any, rank: int) -> int:
+    position = integer(op, "axis", axis)
+    if not -rank <= position < rank:
+        remedy = f"use {-rank} to {rank - 1}" if rank else "give the array an axis"
+        raise DomainError(describe(op, "there is no such axis", remedy, axis=position, rank=rank))
+    return position % rank
+
+
+def many_axes(op: str, axis: Any, rank: int) -> tuple[int, ...]:
+    """Sorted and non-negative; None means all axes."""
+    if axis is None:
+        return tuple(range(rank))
+    given = tuple(axis) if isinstance(axis, (tuple, list)) else (axis,)
+    axes = sorted(one_axis(op, item, rank) for item in given)
+    if any(first == second for first, second in pairwise(axes)):
+        raise DomainError(describe(op, "an axis is named twice", "name each axis once", axis=axis, rank=rank))
+    return tuple(axes)
+
+
+def number(op: str, name: str, value: Any) -> float:
+    try:
+        return float(value)
+    except TypeError:
+        raise DtypeError(describe(op, f"{name} must be a number", "pass a Python float", **{name: value})) from None
+
+
+def target_shape(op: str, shape: Any) -> Shape:
+    return integers(op, "shape", shape) if isinstance(shape, (tuple, list)) else (integer(op, "shape", shape),)
+
+
+def broadcast_shape(op: str, **shapes: Shape) -> Shape:
+    """NumPy's rule: aligned on the right, extents equal or 1."""
+    result: list[int] = []
+    for position in range(1, max(len(shape) for shape in shapes.values()) + 1):
+        extents = [shape[-position] for shape in shapes.values() if len(shape) >= position]
+        others = [extent for extent in extents if extent != 1]
+        if any(extent != others[0] for extent in others):
+            remedy = "extents must be equal or 1, counted from the right; reshape one of them"
+            raise ShapeError(describe(op, "the shapes do not broadcast", remedy, **shapes))
+        result.append(others[0] if others else 1)
+    return tuple(reversed(result))

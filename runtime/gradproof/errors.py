@@ -1,0 +1,37 @@
+"""The errors. Each text says which op, what is wrong, the values that show it, and what to do."""
+
+from typing import Any
+
+
+class GradproofError(Exception):
+    """Base of every error that gradproof raises on purpose."""
+
+
+class ShapeError(GradproofError, ValueError):
+    """Ranks or extents that do not fit together."""
+
+
+class DtypeError(GradproofError, TypeError):
+    """Data, or an attribute, of a type that the op does not take."""
+
+
+class DomainError(GradproofError, ValueError):
+    """An attribute outside its domain: a stride of 0, an eps <= 0, an axis that does not exist."""
+
+
+class GraphError(GradproofError, ValueError):
+    """A traced value used where it has no meaning, or nested structures that do not match."""
+
+
+class IndexRangeError(GradproofError, IndexError):
+    """An index outside its axis."""
+
+
+def describe(op: str, what: str, remedy: str, **values: Any) -> str:
+    """The text of an error.
+
+    >>> print(describe("conv", "stride must be at least 1", "pass a positive stride", stride=(0, 1)))
+    conv: stride must be at least 1: stride = (0, 1); pass a positive stride.
+    """
+    shown = ", ".join(f"{name} = {value!r}" for name, value in values.items())
+    return f"{op}: {what}{': ' + shown if shown else ''}; {remedy}."

@@ -1,0 +1,155 @@
+"""The op table: one entry per op, and under it one plain function per direction and input.
+
+Notation. `dx` is a tangent of x, `g` the cotangent of the output, `gx` the cotangent of x. A JVP is linear in the
+tangents, so the JVP of an op is the sum of its JVPs per input; a VJP has one function per input anyway.
+
+An op is written as
+
+    exp_op = Op("exp", inputs=("x",))
+
+    @exp_op.shape_rule      (*shapes, **attributes) -> shape of the output, pure integer arithmetic
+    @exp_op.forward         (inputs, **attributes) -> (out, residual)
+    @exp_op.jvp_of("x")     (dx, inputs, out, residual, **attributes) -> its share of the output's tangent
+    @exp_op.vjp_of("x")     (g, inputs, out, residual, **attributes) -> gx
+    @exp_op.public          the function that users call; closes the op and enters it into OPS
+
+and is complete or does not exist: `public` refuses an op with a rule missing, so that the import fails.
+
+What enters the table is normalised (equal shapes, non-negative axes, one dtype); the public functions see to that.
+No rule writes to an argument. A rule may return an argument, or a view of one, as cotangent or tangent (the VJP of
+add is g): those are immutable values until the transforms hand them to the caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias, TypeVar
+
+from numpy.typing import NDArray
+
+from .errors import GraphError, describe
+
+Array: TypeAlias = NDArray[Any]
+Shape: TypeAlias = tuple[int, ...]
+Residual: TypeAlias = tuple[Array, ...] | None
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+OPS: dict[str, Op] = {}
+
+
+class Op:
+    """One op: `shape`, `evaluate`, `jvp` and `vjp` are the entry that every transform, and the prover, goes through.
+
+    inputs: the parameter names of the arrays. optional: those that may be left out (only at the end).
+    differentiable: those that have rules, by default all. variadic: the one name stands for any number of arrays, and
+    the rules take and give tuples.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        inputs: tuple[str, ...],
+        *,
+        differentiable: tuple[str, ...] | None = None,
+        optional: tuple[str, ...] = (),
+        variadic: bool = False,
+    ) -> None:
+        self.name = name
+        self.inputs = inputs
+        self.differentiable = inputs if differentiable is None else differentiable
+        self.optional = optional
+        self.variadic = variadic
+        self.function: Callable[..., Any]
+        self.rules: dict[str, Callable[..., Any]] = {}
+
+    def __repr__(self) -> str:
+        return f"Op({self.name!r}, inputs={self.inputs!r})"
+
+    # The table entry.
+
+    def shape(self, *input_shapes: Shape, **attributes: Any) -> Shape:
+        """The output's shape; raises ShapeError or DomainError where the op is not defined."""
+        result: Shape = self.rules["shape"](*input_shapes, **attributes)
+        return result
+
+    def evaluate(self, inputs: tuple[Array, ...], **attributes: Any) -> tuple[Array, Residual]:
+        """The output, and what the rules want to keep of the computation."""
+        result: tuple[Array, Residual] = self.rules["forward"](inputs, **attributes)
+        return result
+
+    def jvp(
+        self,
+        tangents: tuple[Array | None, ...],
+        inputs: tuple[Array, ...],
+        out: Array,
+        residual: Residual,
+        **attributes: Any,
+    ) -> Array | None:
+        """The output's tangent; None stands for a tangent that is zero."""
+        if self.variadic:
+            if all(tangent is None for tangent in tangents):
+                return None
+            joint: Array = self.rules[f"jvp {self.inputs[0]}"](tangents, inputs, out, residual, **attributes)
+            return joint
+        total: Array | None = None
+        for name, tangent in zip(self.inputs, tangents, strict=False):
+            if tangent is not None:
+                term = self.rules[f"jvp {name}"](tangent, inputs, out, residual, **attributes)
+                total = term if total is None else total + term
+        return total
+
+    def vjp(
+        self,
+        g: Array,
+        inputs: tuple[Array, ...],
+        out: Array,
+        residual: Residual,
+        wanted: tuple[bool, ...],
+        **attributes: Any,
+    ) -> tuple[Array | None, ...]:
+        """The cotangent of each input that is wanted, None for the others."""
+        if self.variadic:
+            joint = self.rules[f"vjp {self.inputs[0]}"](g, inputs, out, residual, **attributes)
+            return tuple(gx if want else None for gx, want in zip(joint, wanted, strict=True))
+        return tuple(
+            self.rules[f"vjp {name}"](g, inputs, out, residual, **attributes) if want else None
+            for name, want in zip(self.inputs, wanted, strict=False)
+        )
+
+    # How an op is written.
+
+    def shape_rule(self, rule: Function) -> Function:
+        return self._add("shape", rule)
+
+    def forward(self, rule: Function) -> Function:
+        return self._add("forward", rule)
+
+    def jvp_of(self, name: str) -> Callable[[Function], Function]:
+        return lambda rule: self._add(f"jvp {name}", rule)
+
+    def vjp_of(self, name: str) -> Callable[[Function], Function]:
+        return lambda rule: self._add(f"vjp {name}", rule)
+
+    def public(self, function: Function) -> Function:
+        """Close the op with the function that users call, and enter it into OPS."""
+        needed = ["shape", "forward", *(f"{way} {name}" for name in self.differentiable for way in ("jvp", "vjp"))]
+        if missing := [key for key in needed if key not in self.rules]:
+            raise GraphError(
+                describe(self.name, "the op has rules missing", "write them above its public function", missing=missing)
+            )
+        if self.name in OPS:
+            raise GraphError(describe(self.name, "an op of this name exists", "choose another name"))
+        self.function = function
+        OPS[self.name] = self
+        return function
+
+    def _add(self, key: str, rule: Function) -> Function:
+        known = {"shape", "forward", *(f"{way} {name}" for name in self.differentiable for way in ("jvp", "vjp"))}
+        if key not in known:
+            raise GraphError(
+                describe(self.name, f"there is no place for the rule '{key}'", "check the name", places=sorted(known))
+            )
+        if key in self.rules:
+            raise GraphError(describe(self.name, f"the rule '{key}' is given twice", "delete one"))
+        self.rules[key] = rule
+        return rule

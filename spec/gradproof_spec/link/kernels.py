@@ -1,0 +1,303 @@
+"""TRUSTED. The kernel obligations: the shipped NumPy rules, run on symbols, equal the specification.
+
+The run enters at the table entry that jvp() and vjp() themselves call: OPS[name].evaluate, .jvp, .vjp. Every element of
+the result is compared with the specification's term at the same shape, for all real values of the inputs, on every path:
+
+    1  the same term
+    2  the normal form of the difference is 0 once denominators are cleared
+    3  z3 on the whole difference, where it is linear between its guards
+    4  the same for each unit tangent or cotangent (both sides are linear in it, by syntax)
+    5  split on a condition that contains no other, and begin again on both sides
+"""
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+import gradproof
+from gradproof.op import OPS as RUNTIME
+from gradproof.op import Op as RuntimeOp
+
+from ..derivative import is_linear
+from ..evaluate import Environment, Symbols
+from ..normal_form import Normalizer, TooLarge, ZeroDivisor, clear_denominators
+from ..obligations import Obligation, Outcome, Verdict
+from ..solver import Solver
+from ..symbolic import Exploration, Path, Unsupported, as_terms, explore, symbols, undischarged
+from ..terms import FALSE, TRUE, ZERO, Condition, Scalar, Term, access, equal, replace, subterms, to_scalar
+from .cases import Correspondence, Shape, correspondence
+from .examples import EXAMPLES, Example
+
+MOST_SPLITS = 400
+MAX_PATHS = 64
+
+
+# ---------------------------------------------------------------- running the kernel
+@dataclass
+class Run:
+    """What a direction of the runtime gives on symbols: arrays by name (y; dy; gx, gweight, ...)."""
+
+    example: Example
+    direction: str
+    link: Correspondence = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.link = correspondence(self.example.op, self.example.shapes, self.example.attributes)
+
+    @property
+    def op(self) -> RuntimeOp:
+        return RUNTIME[self.example.op]
+
+    def names(self) -> list[str]:
+        return [t.name for t in self.link.case.inputs if t.name not in self.link.absent]
+
+    def attributes(self) -> dict[str, Any]:
+        """Real attributes are symbols too, so the proof holds for every value of them."""
+        return {n: (symbols(n, ()) if n in self.link.case.op.positive else v) for n, v in self.example.attributes.items()}
+
+    def inputs(self, prefix: str = "") -> tuple[Any, ...]:
+        integer = {t.name for t in self.link.case.inputs if t.integer}
+        return tuple((None if prefix else np.array(self.example.indices)) if n in integer else symbols(prefix + n, shape)
+                     for n, shape in zip(self.names(), self.example.shapes, strict=True))
+
+    def __call__(self) -> dict[str, Any]:
+        inputs, attributes = self.inputs(), self.attributes()
+        out, residual = self.op.evaluate(inputs, **attributes)
+        y = self.link.case.output.name
+        if self.direction == "forward":
+            return {y: as_terms(out)}
+        if self.direction == "jvp":
+            return {"d" + y: as_terms(self.op.jvp(self.inputs("d"), inputs, out, residual, **attributes))}
+        wanted = tuple(n in self.link.case.differentiable for n in self.names())
+        g = symbols("g", np.shape(out))
+        cotangents = self.op.vjp(g, inputs, out, residual, wanted, **attributes)
+        return {"g" + n: as_terms(c) for n, c, w in zip(self.names(), cotangents, wanted, strict=True) if w}
+
+    def explore(self) -> Exploration:
+        return explore(self, max_paths=MAX_PATHS)
+
+
+# ---------------------------------------------------------------- the specification at the same shape
+def specification(run: Run) -> dict[str, Any]:
+    """The arrays that the run must give, in specification layout."""
+    link, case = run.link, run.link.case
+    env = environment(run)
+    found: dict[str, Any] = {}
+
+    def array(shape: Shape, rule: Any) -> Any:
+        values = np.empty(shape, dtype=object)
+        for i in product(*map(range, shape)):
+            values[i] = to_scalar(env.scalar(rule(i)))
+        return values
+
+    def shape(name: str) -> Shape:
+        return tuple(env.index(n) for n in case.shape(name))
+
+    if run.direction in ("forward", "jvp"):
+        rule = case.forward if run.direction == "forward" else case.jvp
+        found[("d" if run.direction == "jvp" else "") + case.output.name] = array(shape("g"), rule)
+    else:
+        for x in case.differentiable:
+            if x not in link.absent:
+                found["g" + x] = array(shape(x), lambda i, x=x: case.vjp(x, i))
+    return found
+
+
+def environment(run: Run) -> Environment:
+    """Accesses in specification layout read the runtime's symbols."""
+    link, case = run.link, run.link.case
+    tensors: dict[str, Any] = {}
+
+    def reader(values: Any) -> Any:
+        return lambda *i: to_scalar(values[i])
+
+    shapes = dict(zip(run.names(), run.example.shapes, strict=True))
+    for t in case.inputs:
+        for prefix in ("", "d"):
+            if t.name in link.absent:
+                tensors[prefix + t.name] = lambda *i: ZERO
+            elif not t.integer:
+                tensors[prefix + t.name] = reader(link.to_spec(t.name, names_of(prefix + t.name, shapes[t.name])))
+    out_shape = run.op.shape(*run.example.shapes, **run.example.attributes)
+    tensors["g"] = reader(link.to_spec(case.output.name, names_of("g", out_shape)))
+    for p in case.op.positive:
+        tensors[p] = lambda p=p: access(p)
+    integers = {t.name: (lambda *i: int(np.array(run.example.indices)[i])) for t in case.inputs if t.integer}
+    return Environment(case, dict(link.sizes), tensors, integers, Symbols())
+
+
+def names_of(name: str, shape: Sequence[int]) -> Any:
+    """The elements of a runtime array as terms, in a plain object array."""
+    values = np.empty(tuple(shape), dtype=object)
+    for i in product(*map(range, shape)):
+        values[i] = access(name, *i)
+    return values
+
+
+# ---------------------------------------------------------------- comparing
+class Different(Exception):
+    """Two elements are not proved equal."""
+
+
+@dataclass
+class Comparison:
+    """Equality of two terms for all reals under the conditions of a path."""
+
+    solver: Solver
+    hypotheses: tuple[Condition, ...]
+    linear_in: frozenset[str]
+    tiers: dict[str, int] = field(default_factory=dict)
+    splits: int = 0
+
+    def count(self, tier: str) -> None:
+        self.tiers[tier] = self.tiers.get(tier, 0) + 1
+
+    def require_equal(self, a: Scalar, b: Scalar) -> None:
+        self.splits = 0
+        if a == b:
+            return self.count("same term")
+        if is_zero(a - b):
+            return self.count("normal form")
+        units = self._units(a, b)
+        for unit in units or [None]:
+            x, y = (a, b) if unit is None else (only(a, unit, self.linear_in), only(b, unit, self.linear_in))
+            self._require(x, y, self.hypotheses)
+        return self.count("units" if units else "guards")
+
+    def _units(self, a: Scalar, b: Scalar) -> list[Scalar]:
+        """The elements of tangents or of the cotangent that occur, if both sides are linear in them."""
+        if not self.linear_in or not (is_linear(a, self.linear_in) and is_linear(b, self.linear_in)):
+            return []
+        found = {x for t in (a, b) for x in subterms(t) if x.op == "access" and x.args[0] in self.linear_in}
+        return sorted(found, key=lambda x: x.digest)  # type: ignore[arg-type]
+
+    def _require(self, a: Scalar, b: Scalar, known: tuple[Condition, ...]) -> None:
+        if a == b or is_zero(a - b):
+            return
+        if is_piecewise_linear(a) and is_piecewise_linear(b):
+            answer = self.solver.valid(known, equal(a, b))
+            if answer is True:
+                return
+            if answer is False:
+                raise Different(f"{a}  is not  {b}")
+        self.splits += 1
+        if self.splits > MOST_SPLITS:
+            raise Different("too many cases")
+        condition = innermost_condition(a, b)
+        if condition is None:
+            if self.solver.valid(known, equal(a, b)) is not True:
+                raise Different(f"{a}  is not  {b}    where  {', '.join(map(str, known)) or 'always'}")
+            return
+        for side in (condition, ~condition):
+            if self.solver.satisfiable([*known, side]) is not False:
+                x, y = decided(a, condition, side == condition), decided(b, condition, side == condition)
+                self._require(x, y, (*known, side))
+
+
+def is_zero(t: Scalar) -> bool:
+    try:
+        return not clear_denominators(Normalizer(opaque_choices=True)(t))
+    except (TooLarge, ZeroDivisor):
+        return False
+
+
+def only(t: Scalar, unit: Scalar, names: frozenset[str]) -> Scalar:
+    """t where that element is 1 and all others of the named tensors are 0."""
+    def step(x: Term) -> Term | None:
+        if x.op == "access" and x.args[0] in names:
+            return to_scalar(int(x == unit))
+        return None
+
+    return replace(t, step)
+
+
+def is_piecewise_linear(t: Scalar) -> bool:
+    return all(x.op in ("number", "access", "add", "where", "indicator") or not isinstance(x, Scalar)
+               or (x.op == "mul" and any(y.op in ("number", "indicator") for y in x.args)) for x in subterms(t))
+
+
+def innermost_condition(*terms: Scalar) -> Condition | None:
+    """A comparison of values that contains no choice, the same one every time."""
+    found = [c for t in terms for c in subterms(t) if isinstance(c, Condition) and c.op.startswith("value")
+             and not any(x.op in ("where", "indicator") for x in subterms(c))]
+    return min(found, key=lambda c: c.digest) if found else None
+
+
+def decided(t: Scalar, condition: Condition, holds: bool) -> Scalar:
+    a, b = condition.args
+    truth = {condition: holds}
+    if condition.op == "value<":
+        truth |= {b <= a: not holds, **({a <= b: True, equal(a, b): False, b < a: False} if holds else {})}
+    elif condition.op == "value<=":
+        truth |= {b < a: not holds, **({} if holds else {equal(a, b): False, b <= a: True, a < b: False})}
+    elif holds:
+        truth |= {a <= b: True, b <= a: True, a < b: False, b < a: False}
+    return replace(t, lambda x: (TRUE if truth[x] else FALSE) if isinstance(x, Condition) and x in truth else None)
+
+
+# ---------------------------------------------------------------- one obligation
+def prove_run(run: Run) -> Outcome:
+    label = f"kernel[{run.example.op}-{run.direction}-{run.example.name}]"
+    try:
+        exploration = run.explore()
+    except Unsupported as e:
+        return Outcome(Verdict.UNSUPPORTED, f"UNSUPPORTED  {label}\n\n  the kernel uses what the symbolic run does not model: {e}")
+    if not exploration.complete:
+        return Outcome(Verdict.UNKNOWN, f"UNKNOWN  {label}\n\n  {exploration.reason}")
+    expected = specification(run)
+    case = run.link.case
+    linear_in = {"jvp": frozenset("d" + x for x in case.differentiable), "vjp": frozenset({"g"})}.get(run.direction, frozenset())
+    tiers: dict[str, int] = {}
+    for path in exploration.paths:
+        solver = Solver(positive=case.positive)
+        failure = _failure_of(run, path, expected, solver, linear_in, tiers)
+        if failure is not None:
+            from .replay import witness
+
+            return witness(run, failure, label)
+    return Outcome(Verdict.PROVED, data={"paths": len(exploration.paths), "elements": tiers,
+                                         "decimal_constants": sorted(exploration.decimal_constants)})
+
+
+def _failure_of(run: Run, path: Path, expected: Mapping[str, Any], solver: Solver, linear_in: frozenset[str],
+                tiers: dict[str, int]) -> str | None:
+    """What is not proved on this path, or None."""
+    if path.conditions and solver.satisfiable(path.conditions) is False:
+        return None
+    open_conditions = undischarged(path.side_conditions, [list(path.result.values()), list(path.conditions)], [], solver.valid,
+                                   positive=run.link.case.positive)
+    if open_conditions:
+        return f"side condition not shown: {open_conditions[0].kind}: {open_conditions[0].goal}"
+    if set(path.result) != set(expected):
+        return f"the kernel gives {sorted(path.result)}, the specification {sorted(expected)}"
+    for name, want in expected.items():
+        base = run.link.case.output.name if run.direction != "vjp" else name[1:]
+        natural = run.example.shapes[run.names().index(base)] if run.direction == "vjp" else run.op.shape(
+            *run.example.shapes, **run.example.attributes)
+        if np.shape(path.result[name]) != tuple(natural):
+            return f"{name} has shape {np.shape(path.result[name])}, must have {tuple(natural)}"
+        got = run.link.to_spec(base, np.asarray(path.result[name], dtype=object).view(np.ndarray))
+        if got.shape != want.shape:
+            return f"{name} has shape {got.shape} in the specification's layout, must have {want.shape}"
+        comparison = Comparison(solver, path.conditions, linear_in, tiers)
+        for i in product(*map(range, want.shape)):
+            try:
+                comparison.require_equal(to_scalar(got[i]), want[i])
+            except Different as e:
+                return f"{name}{list(i)}: {e}"
+    return None
+
+
+def obligations() -> Iterator[Obligation]:
+    claims = {"forward": "evaluate on symbols = forward", "jvp": "jvp on symbols = jvp", "vjp": "vjp on symbols = vjp, every input"}
+    for example in EXAMPLES:
+        for direction, claim in claims.items():
+            yield Obligation("kernel", example.op, f"{direction}-{example.name}", claim, f"all reals at {example.over()}",
+                             lambda e=example, d=direction: prove_run(Run(e, d)))  # type: ignore[misc]
+
+
+__all__ = ["Run", "gradproof", "obligations", "prove_run"]

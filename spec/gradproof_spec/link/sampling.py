@@ -1,0 +1,104 @@
+"""Searching floats on a small grid, where ties are likely, for an input at which a kernel and the specification differ."""
+from __future__ import annotations
+
+import random
+from fractions import Fraction
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..evaluate import DivisionByZero, Environment, Interval, Intervals, OutOfBounds, Undecided
+
+if TYPE_CHECKING:
+    from .kernels import Run
+
+TRIES = 40
+TOLERANCE = 1e-9
+
+
+def differing_input(run: Run) -> str | None:
+    """A sentence with the element, both values and the input; None if none of the samples shows a difference."""
+    rng = random.Random(run.example.name)
+    for attempt in range(TRIES):
+        values = draw(run, rng, largest=1 if attempt < TRIES // 2 else 3)
+        try:
+            got = on_floats(run, values)
+            expected = exactly(run, values)
+        except (DivisionByZero, OutOfBounds, Undecided, FloatingPointError):
+            continue
+        for name, want in expected.items():
+            if name not in got or np.shape(got[name]) != want.shape:
+                return f"{name} has shape {np.shape(got.get(name))}, the specification {want.shape}."
+            for i in product(*map(range, want.shape)):
+                exact = want[i]
+                middle = float((exact.lo + exact.hi) / 2) if isinstance(exact, Interval) else float(exact)
+                if not abs(float(got[name][i]) - middle) <= TOLERANCE * (1 + abs(middle)):
+                    shown = ", ".join(f"{k} = {np.asarray(v).tolist()}" for k, v in values.items())
+                    return f"{name}{list(i)} is {float(got[name][i])!r} but must be {middle!r}, at {shown}."
+    return None
+
+
+def draw(run: Run, rng: random.Random, largest: int) -> dict[str, Any]:
+    def array(shape: Any) -> Any:
+        return np.array([float(rng.randint(-largest, largest)) for _ in range(int(np.prod(shape)))]).reshape(shape)
+
+    values: dict[str, Any] = {}
+    integer = {t.name for t in run.link.case.inputs if t.integer}
+    for n, shape in zip(run.names(), run.example.shapes, strict=True):
+        values[n] = np.array(run.example.indices, dtype=int) if n in integer else array(shape)
+        if n not in integer:
+            values["d" + n] = array(shape)
+    values["g"] = array(run.op.shape(*run.example.shapes, **run.example.attributes))
+    return values
+
+
+def on_floats(run: Run, values: dict[str, Any]) -> dict[str, Any]:
+    """The runtime's result in specification layout."""
+    names, link = run.names(), run.link
+    inputs = tuple(values[n] for n in names)
+    out, residual = run.op.evaluate(inputs, **run.example.attributes)
+    y = link.case.output.name
+    if run.direction == "forward":
+        return {y: link.to_spec(y, np.asarray(out))}
+    if run.direction == "jvp":
+        tangents = tuple(values.get("d" + n) for n in names)
+        return {"d" + y: link.to_spec(y, np.asarray(run.op.jvp(tangents, inputs, out, residual, **run.example.attributes)))}
+    wanted = tuple(n in link.case.differentiable for n in names)
+    cotangents = run.op.vjp(values["g"], inputs, out, residual, wanted, **run.example.attributes)
+    return {"g" + n: link.to_spec(n, np.asarray(c)) for n, c, w in zip(names, cotangents, wanted, strict=True) if w}
+
+
+def exactly(run: Run, values: dict[str, Any]) -> dict[str, Any]:
+    """The specification's values, exact or in intervals."""
+    link, case = run.link, run.link.case
+
+    def reader(array: Any) -> Any:
+        return lambda *i: Fraction(float(array[i]))
+
+    tensors: dict[str, Any] = {}
+    for t in case.inputs:
+        for prefix in ("", "d"):
+            if t.name in link.absent:
+                tensors[prefix + t.name] = lambda *i: Fraction(0)
+            elif not t.integer:
+                tensors[prefix + t.name] = reader(link.to_spec(t.name, values[prefix + t.name]))
+    tensors["g"] = reader(link.to_spec(case.output.name, values["g"]))
+    for p in case.op.positive:
+        tensors[p] = lambda p=p: Fraction(run.example.attributes[p])
+    integers = {t.name: (lambda *i, n=t.name: int(values[n][i])) for t in case.inputs if t.integer}
+    env = Environment(case, dict(link.sizes), tensors, integers, Intervals())
+
+    def array(shape: Any, rule: Any) -> Any:
+        result = np.empty(shape, dtype=object)
+        for i in product(*map(range, shape)):
+            result[i] = env.scalar(rule(i))
+        return result
+
+    def shape(name: str) -> Any:
+        return tuple(env.index(n) for n in case.shape(name))
+
+    y = case.output.name
+    if run.direction in ("forward", "jvp"):
+        return {("d" if run.direction == "jvp" else "") + y: array(shape("g"), case.forward if run.direction == "forward" else case.jvp)}
+    return {"g" + x: array(shape(x), lambda i, x=x: case.vjp(x, i)) for x in case.differentiable if x not in link.absent}
