@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from .derivative import derivative as formal_derivative
 from .derivative import is_linear, mentions
@@ -21,8 +22,22 @@ from .op import OPS, Case, Op, Selection
 from .rewriting import Rewriter
 from .solver import Solver
 from .terms import (
-    FALSE, TRUE, ZERO, Condition, Index, Scalar, Term, atom_conditions, conjuncts, equal, free_variables, in_range, replace,
-    subterms, to_scalar, variable,
+    FALSE,
+    TRUE,
+    ZERO,
+    Condition,
+    Index,
+    Scalar,
+    Term,
+    atom_conditions,
+    conjuncts,
+    equal,
+    free_variables,
+    in_range,
+    replace,
+    subterms,
+    to_scalar,
+    variable,
 )
 
 
@@ -74,7 +89,8 @@ def prove_adjoint(case: Case) -> Solver:
     for x, i, hypotheses in proof.inputs():
         k_j = formal_derivative(case.jvp(proof.o), "d" + x, i)
         k_v = formal_derivative(case.vjp(x, i), "g", proof.o)
-        proof.require_equal(k_j, k_v, hypotheses, f"the coefficient of d{x} in the JVP is not the coefficient of g in the VJP for {x}")
+        proof.require_equal(k_j, k_v, hypotheses,
+                            f"the coefficient of d{x} in the JVP is not the coefficient of g in the VJP for {x}")
     return proof.solver
 
 
@@ -85,7 +101,8 @@ def prove_derivative(case: Case) -> Solver:
     for x, i, hypotheses in proof.inputs():
         k_d = formal_derivative(forward, x, i)
         k_j = formal_derivative(jvp, "d" + x, i)
-        proof.require_equal(k_d, k_j, hypotheses + off_kinks, f"the coefficient of d{x} in the JVP is not the derivative of the forward by {x}")
+        proof.require_equal(k_d, k_j, hypotheses + off_kinks,
+                            f"the coefficient of d{x} in the JVP is not the derivative of the forward by {x}")
     return proof.solver
 
 
@@ -162,8 +179,8 @@ def _is_smooth(case: Case, kink: Kink, forward: Scalar) -> bool:
     proof = Proof(case)
     yes, no = kink.branch(forward, True), kink.branch(forward, False)
     for x, i, hypotheses in proof.inputs():
-        sides = [kink.on_boundary(formal_derivative(t, x, i)) for t in (yes, no)]
-        if not proof.rewriter.equal_terms(*sides, hypotheses):
+        d_yes, d_no = (kink.on_boundary(formal_derivative(t, x, i)) for t in (yes, no))
+        if not proof.rewriter.equal_terms(d_yes, d_no, hypotheses):
             return False
     return proof.rewriter.equal_terms(kink.on_boundary(yes), kink.on_boundary(no), proof.at_output())
 
@@ -178,19 +195,22 @@ def prove_kinks(case: Case) -> Solver:
     proof = Proof(case)
     derived = {k.name: k for k in kinks(case) if not k.smooth}
     if set(derived) != set(case.op.kinks):
-        raise Wrong(f"kinks derived from the guards: {sorted(derived) or 'none'}; declared: {sorted(case.op.kinks) or 'none'}")
+        raise Wrong(f"kinks derived from the guards: {sorted(derived) or 'none'}; "
+                    f"declared: {sorted(case.op.kinks) or 'none'}")
     forward, jvp = case.forward(proof.o), case.jvp(proof.o)
     for name, kink in derived.items():
         weight = case.op.kinks[name]
         if not 0 <= weight <= 1:
             raise Wrong(f"at {name} the declared weight {weight} is not between 0 and 1")
         yes, no = kink.branch(forward, True), kink.branch(forward, False)
-        proof.require_equal(kink.on_boundary(yes), kink.on_boundary(no), proof.at_output(), f"the forward jumps at {name}")
+        proof.require_equal(kink.on_boundary(yes), kink.on_boundary(no), proof.at_output(),
+                            f"the forward jumps at {name}")
         for x, i, hypotheses in proof.inputs():
             k_yes, k_no = (kink.on_boundary(formal_derivative(t, x, i)) for t in (yes, no))
             k_j = kink.on_boundary(formal_derivative(jvp, "d" + x, i))
             proof.require_equal(k_j, weight * k_yes + (1 - weight) * k_no, hypotheses,
-                                f"at {name} the JVP's coefficient of d{x} is not {weight} of one side and {1 - weight} of the other")
+                                f"at {name} the JVP's coefficient of d{x} is not {weight} of one side "
+                                f"and {1 - weight} of the other")
     for selection in case.op.selections.values():
         _prove_selection_kink(proof, selection)
     return proof.solver
@@ -208,7 +228,8 @@ def _prove_selection_kink(proof: Proof, selection: Selection) -> None:
     values = []
     for cell in two:
         real, value = case.candidate(selection, arguments, cell)
-        hypotheses += [real, *(in_range(i, getattr(size, c.upper())) for c, i in zip(selection.candidates, cell, strict=True))]
+        hypotheses += [real, *(in_range(i, getattr(size, c.upper()))
+                               for c, i in zip(selection.candidates, cell, strict=True))]
         values.append(value)
     if any(v.op != "access" for v in values):
         raise Unsupported(f"the candidates of {selection.name} are not elements of a tensor")
@@ -242,8 +263,10 @@ def prove_bounds(case: Case) -> Solver:
         walk.scalar(vjp, proof.hypotheses + case.in_bounds(x, i), f"vjp({x})")
         if not is_linear(vjp, frozenset({"g"})):
             raise NotProved(f"the VJP for {x} is not linear in g")
-        if mentions(vjp, tangents) or mentions(case.forward(o), tangents | {"g"}) or mentions(case.jvp(o), frozenset({"g"})):
-            raise NotProved("a rule reads a tensor it must not: the forward no tangent, the JVP no cotangent, the VJP no tangent")
+        if (mentions(vjp, tangents) or mentions(case.forward(o), tangents | {"g"})
+                or mentions(case.jvp(o), frozenset({"g"}))):
+            raise NotProved("a rule reads a tensor it must not: "
+                            "the forward no tangent, the JVP no cotangent, the VJP no tangent")
     return proof.solver
 
 
@@ -284,7 +307,8 @@ class BoundsWalk:
 
     def __init__(self, proof: Proof) -> None:
         self.proof, self.case = proof, proof.case
-        self.shapes = {n: self.case.shape(n) for t in self.case.inputs for n in (t.name, "d" + t.name)} | {"g": self.case.shape("g")}
+        names = ["g", *(n for t in self.case.inputs for n in (t.name, "d" + t.name))]
+        self.shapes = {n: self.case.shape(n) for n in names}
 
     def require(self, hypotheses: Sequence[Condition], goal: Condition, what: str) -> None:
         if self.proof.solver.valid(hypotheses, goal) is not True:
@@ -368,7 +392,8 @@ class BoundsWalk:
         if t.op == "add":
             return any(self.positive(x, h) and self.nonnegative(y, h) for x, y in (a, a[::-1]))
         if t.op == "sum":
-            return self.proof.solver.valid(h, a[1] >= 1) is True and self.positive(a[2], (*h, in_range(variable(a[0]), a[1])))
+            return (self.proof.solver.valid(h, a[1] >= 1) is True
+                    and self.positive(a[2], (*h, in_range(variable(a[0]), a[1]))))
         return False
 
     def nonnegative(self, t: Scalar, h: tuple[Condition, ...]) -> bool:
@@ -395,7 +420,8 @@ def _factors(t: Scalar) -> list[Scalar]:
 
 # ---------------------------------------------------------------- obligations
 CLAIMS = {
-    "bounds": "accesses inside their tensors; extents >= 0; divisors, log and sqrt in their domain; rules linear; hypotheses satisfiable",
+    "bounds": "accesses inside their tensors; extents >= 0; divisors, log and sqrt in their domain; rules linear; "
+              "hypotheses satisfiable",
     "derivative": "jvp(x, dx) = d/dt forward(x + t dx) at t = 0, off kinks",
     "adjoint": "<jvp(dx), g> = <dx, vjp(g)>",
     "kink": "at each kink the JVP is the declared mixture of the one-sided derivatives, a Clarke subgradient",
@@ -428,7 +454,8 @@ def check(kind: str, op: Op) -> Outcome:
         except Unsupported as e:
             return Outcome(Verdict.UNSUPPORTED, f"UNSUPPORTED  {kind}[{op.name}]\n\n  {e} (case {case.id or 'only'})")
         except (TooLarge, ZeroDivisor) as e:
-            return Outcome(Verdict.UNKNOWN, f"UNKNOWN  {kind}[{op.name}]\n\n  {type(e).__name__}: {e} (case {case.id or 'only'})")
+            return Outcome(Verdict.UNKNOWN,
+                           f"UNKNOWN  {kind}[{op.name}]\n\n  {type(e).__name__}: {e} (case {case.id or 'only'})")
         except NotProved as e:
             from .refute import explain
 
@@ -439,5 +466,5 @@ def check(kind: str, op: Op) -> Outcome:
 def obligations() -> Iterator[Obligation]:
     for op in OPS.values():
         for kind, claim in CLAIMS.items():
-            yield Obligation(kind, op.name, "", claim, f"{op.over()}; all reals", lambda kind=kind, op=op: check(kind, op))  # type: ignore[misc]
+            yield Obligation(kind, op.name, "", claim, f"{op.over()}; all reals", partial(check, kind, op))
 

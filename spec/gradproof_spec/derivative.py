@@ -8,7 +8,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 
-from .terms import MINUS_ONE, ONE, ZERO, Index, Scalar, equal, function, indicator, reciprocal, scalar_sum, subterms, where
+from .terms import (
+    MINUS_ONE,
+    ONE,
+    ZERO,
+    Index,
+    Scalar,
+    equal,
+    function,
+    indicator,
+    reciprocal,
+    scalar_sum,
+    subterms,
+    where,
+)
 
 HALF = Scalar("number", Fraction(1, 2))
 
@@ -36,7 +49,9 @@ def derivative(t: Scalar, tensor: str, at: tuple[Index, ...]) -> Scalar:
         if t.op == "add":
             return d(a[0]) + d(a[1])
         if t.op == "mul":
-            return d(a[0]) * a[1] + a[0] * d(a[1])
+            x, y = t.args
+            product: Scalar = d(x) * y + x * d(y)
+            return product
         if t.op == "reciprocal":
             return MINUS_ONE * t * t * d(a[0])
         if t.op == "function":

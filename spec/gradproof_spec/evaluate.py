@@ -5,7 +5,8 @@
     Symbols    scalar terms again: the instance of a rule at a shape, as the link and the `flat` route need it
     Sympy      sympy expressions, guards as Piecewise
 
-A product with a false index guard is 0 without its other factors being read, so a guarded access never leaves its tensor.
+A product with a false index guard is 0 without its other factors being read, so a guarded access never leaves its
+tensor.
 """
 from __future__ import annotations
 
@@ -39,7 +40,7 @@ class DivisionByZero(Exception):
 
 
 class Exact:
-    number = staticmethod(lambda q: q)
+    number: Callable[[Any], Any] = staticmethod(lambda q: q)
 
     def function(self, name: str, x: Any) -> Any:
         special = {("exp", 0): 1, ("log", 1): 0, ("sqrt", 0): 0, ("sqrt", 1): 1}
@@ -273,7 +274,8 @@ class Environment:
                 raise OutOfBounds(f"{selection.name}{list(arguments)} has no candidate")
             found = []
             for j, (cell, best) in enumerate(cells):
-                wins = [self.domain.compare("value<" if i < j else "value<=", v, best) for i, (_, v) in enumerate(cells) if i != j]
+                wins = [self.domain.compare("value<" if i < j else "value<=", v, best)
+                        for i, (_, v) in enumerate(cells) if i != j]
                 condition = _conjunction(wins)
                 if condition is True:
                     found = [(True, cell)]

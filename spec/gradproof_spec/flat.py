@@ -9,7 +9,7 @@ s > 0 and s s = v; log(a) is an unknown; 1/b is r with r b = 1, and 1/(b c) = (1
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 import sympy
@@ -147,7 +147,8 @@ class Encoding:
             return f"({'and' if isinstance(c, sympy.And) else 'or'} {' '.join(map(self.relation, c.args))})"
         if isinstance(c, sympy.Not):
             return f"(not {self.relation(c.args[0])})"
-        head = {sympy.Lt: "<", sympy.Le: "<=", sympy.Gt: ">", sympy.Ge: ">=", sympy.Eq: "=", sympy.Ne: "distinct"}[type(c)]
+        head = {sympy.Lt: "<", sympy.Le: "<=", sympy.Gt: ">", sympy.Ge: ">=",
+                sympy.Eq: "=", sympy.Ne: "distinct"}[type(c)]
         return f"({head} {self(c.lhs)} {self(c.rhs)})"
 
     def query(self, goal: str) -> str:
@@ -156,7 +157,8 @@ class Encoding:
 
 
 # ---------------------------------------------------------------- instances
-def instance(case: Case, sizes: Mapping[str, int], integers: Mapping[str, Any], tangent: tuple[str, tuple[int, ...]] | None = None,
+def instance(case: Case, sizes: Mapping[str, int], integers: Mapping[str, Any],
+             tangent: tuple[str, tuple[int, ...]] | None = None,
              cotangent: tuple[int, ...] | None = None) -> Environment:
     """Rules at a concrete shape as terms in the primals; dx = e_i and g = e_o are unit vectors."""
     def read(name: str) -> Any:
@@ -241,5 +243,6 @@ def _failed(op: Op, sizes: Mapping[str, int], what: str, x: str, o: tuple[int, .
 
 def obligations() -> Iterator[Obligation]:
     for op in OPS.values():
-        yield Obligation("flat", op.name, "", "sympy.diff(forward) = jvp and <jvp(dx), g> = <dx, vjp(g)>, entry by entry",
-                         f"{SHAPES_PER_CASE} small shapes of each form, all reals off kinks", lambda op=op: check_flat(op))  # type: ignore[misc]
+        yield Obligation("flat", op.name, "",
+                         "sympy.diff(forward) = jvp and <jvp(dx), g> = <dx, vjp(g)>, entry by entry",
+                         f"{SHAPES_PER_CASE} small shapes of each form, all reals off kinks", partial(check_flat, op))

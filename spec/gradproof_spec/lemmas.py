@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from .index_algebra import canonical, from_polynomial, index_polynomial
 from .obligations import Obligation, Outcome, Verdict
@@ -19,8 +20,8 @@ DECLARATIONS = """
 (declare-fun rows (Int) Real) (declare-fun a (Int) Real) (declare-fun b (Int) Real)
 (declare-fun x (Int) Real) (declare-fun best (Int) Int) (declare-fun real (Int) Bool)
 (declare-const n Int) (declare-const m Int) (declare-const e Int) (declare-const c Real)
-(declare-const k Int) (declare-const r Int) (declare-const q Int) (declare-const u Int) (declare-const v Int) (declare-const w Int)
-(declare-const first Int)
+(declare-const k Int) (declare-const r Int) (declare-const q Int)
+(declare-const u Int) (declare-const v Int) (declare-const w Int) (declare-const first Int)
 """
 ZERO = "(= (sf 0) 0.0) (= (sg 0) 0.0) (= (sh 0) 0.0) (= (st 0) 0.0)"
 
@@ -82,16 +83,19 @@ LEMMAS: tuple[Induction | Arithmetic, ...] = (
     Induction("delta", "if guard(k) forces k = e then Σ_{k<N} [guard(k)] f(k) = [0 ≤ e < N] [guard(e)] f(e)",
               lambda t: f"(=> (<= {t} m) (= (sh {t}) (ite (and (<= 0 e) (< e {t}) (guard e)) (f e) 0.0)))", ZERO,
               f"{unfold('h', '(ite (guard n) (f n) 0.0)')} (=> (and (guard n) (< n m)) (= n e))"),
-    Induction("exchange", "Σ_i Σ_j f(i, j) = Σ_j Σ_i f(i, j), where Σ_j (s(j) + f(n, j)) = Σ_j s(j) + Σ_j f(n, j) is lemma add",
+    Induction("exchange",
+              "Σ_i Σ_j f(i, j) = Σ_j Σ_i f(i, j), where Σ_j (s(j) + f(n, j)) = Σ_j s(j) + Σ_j f(n, j) is lemma add",
               lambda t: f"(= (a {t}) (b {t}))", "(= (a 0) 0.0) (= (b 0) 0.0)",
               "(= (a (+ n 1)) (+ (a n) (rows n))) (= (b (+ n 1)) (+ (b n) (rows n)))"),
-    Induction("shift", "Σ_{k<M+N} f(k) = Σ_{k<M} f(k) + Σ_{k<N} f(M + k)", lambda t: f"(= (sf (+ m {t})) (+ (sf m) (st {t})))",
-              ZERO, f"{unfold('f', '(f (+ m n))', '(+ m n)')} (= (sf (+ m (+ n 1))) (sf (+ (+ m n) 1))) {unfold('t', '(f (+ m n))')}"),
+    Induction("shift", "Σ_{k<M+N} f(k) = Σ_{k<M} f(k) + Σ_{k<N} f(M + k)",
+              lambda t: f"(= (sf (+ m {t})) (+ (sf m) (st {t})))", ZERO,
+              f"{unfold('f', '(f (+ m n))', '(+ m n)')} (= (sf (+ m (+ n 1))) (sf (+ (+ m n) 1))) "
+              f"{unfold('t', '(f (+ m n))')}"),
     Induction("positive", "f > 0 on [0, N) and N > 0 imply Σ f > 0",
-              lambda t: f"(=> {_forall(t, '(> (f j) 0.0)')} (and (>= (sf {t}) 0.0) (=> (> {t} 0) (> (sf {t}) 0.0))))", ZERO,
-              unfold("f", "(f n)")),
-    Induction("first_argmax", "among finitely many candidates, one of them real, there is a first best one: no real one before "
-              "it is as good, none after it is better",
+              lambda t: f"(=> {_forall(t, '(> (f j) 0.0)')} (and (>= (sf {t}) 0.0) (=> (> {t} 0) (> (sf {t}) 0.0))))",
+              ZERO, unfold("f", "(f n)")),
+    Induction("first_argmax", "among finitely many candidates, one of them real, there is a first best one: no real "
+              "one before it is as good, none after it is better",
               lambda t: ("(=> (exists ((i Int)) (and (<= 0 i) (< i T) (real i))) (and (<= 0 (best T)) (< (best T) T) "
                          "(real (best T)) (forall ((j Int)) (=> (and (<= 0 j) (< j T) (real j)) (and "
                          "(<= (x j) (x (best T))) (=> (< j (best T)) (< (x j) (x (best T)))))))))").replace("T", t),
@@ -99,21 +103,24 @@ LEMMAS: tuple[Induction | Arithmetic, ...] = (
                   "(< (x (best n)) (x n)))) n (best n)))"),
     Arithmetic("division", "c > 0 implies x = c (x // c) + x mod c and 0 ≤ x mod c < c", "(> q 0)",
                "(and (= u (+ (* q (div u q)) (mod u q))) (<= 0 (mod u q)) (< (mod u q) q))"),
-    Arithmetic("quotient", "c > 0 and 0 ≤ b < c imply (a c + b) // c = a and (a c + b) mod c = b", "(> q 0) (<= 0 r) (< r q)",
-               "(and (= (div (+ (* u q) r) q) u) (= (mod (+ (* u q) r) q) r))"),
+    Arithmetic("quotient", "c > 0 and 0 ≤ b < c imply (a c + b) // c = a and (a c + b) mod c = b",
+               "(> q 0) (<= 0 r) (< r q)", "(and (= (div (+ (* u q) r) q) u) (= (mod (+ (* u q) r) q) r))"),
     Arithmetic("below", "c > 0, 0 ≤ b < c and a < d imply a c + b < d c", "(> q 0) (<= 0 r) (< r q) (< u v)",
                "(< (+ (* u q) r) (* v q))"),
     Arithmetic("quotient_below", "c > 0 and 0 ≤ x < d c imply 0 ≤ x // c < d", "(> q 0) (<= 0 u) (< u (* v q))",
                "(and (<= 0 (div u q)) (< (div u q) v))"),
     # row_major, by induction on the rank. An element of rank r+1 is (u, rest); `rest` has the row-major position k < q,
     # where q is the product of the remaining extents, and by hypothesis position and indices of the rest are inverse.
-    Arithmetic("row_major-rank0", "rank 0: the only position is 0, below the empty product 1", "(= k 0)", "(and (<= 0 k) (< k 1))"),
+    Arithmetic("row_major-rank0", "rank 0: the only position is 0, below the empty product 1", "(= k 0)",
+               "(and (<= 0 k) (< k 1))"),
     Arithmetic("row_major-step", "row-major position and indices are inverse at rank r + 1 if they are at rank r",
                "(> q 0) (<= 0 u) (< u v) (<= 0 k) (< k q)",
-               "(and (<= 0 (+ (* u q) k)) (< (+ (* u q) k) (* v q)) (= (div (+ (* u q) k) q) u) (= (mod (+ (* u q) k) q) k))"),
+               "(and (<= 0 (+ (* u q) k)) (< (+ (* u q) k) (* v q)) "
+               "(= (div (+ (* u q) k) q) u) (= (mod (+ (* u q) k) q) k))"),
     Arithmetic("row_major-back", "and the indices of a position give the position back",
                "(> q 0) (<= 0 u) (< u (* v q))",
-               "(and (= (+ (* (div u q) q) (mod u q)) u) (<= 0 (div u q)) (< (div u q) v) (<= 0 (mod u q)) (< (mod u q) q))"),
+               "(and (= (+ (* (div u q) q) (mod u q)) u) "
+               "(<= 0 (div u q)) (< (div u q) v) (<= 0 (mod u q)) (< (mod u q) q))"),
 )
 
 
@@ -135,12 +142,12 @@ def obligations() -> Iterator[Obligation]:
     for lemma in LEMMAS:
         yield Obligation("lemma", "", lemma.name.replace("_", "-"), lemma.claim,
                          "all N (base and step)" if isinstance(lemma, Induction) else "all integers",
-                         lambda lemma=lemma: prove(lemma))  # type: ignore[misc]
+                         partial(prove, lemma))
 
 
 # ---------------------------------------------------------------- instances for the solver
 def division_instances(conditions: Sequence[Condition]) -> list[Condition]:
-    """Instances of the integer lemmas for the quotients and remainders that occur: always true, so they may be assumed."""
+    """Instances of the integer lemmas for the quotients and remainders that occur: always true, so assumed freely."""
     found: dict[Condition, None] = {}
     divisions = {(t.args[0], t.args[1]): None for c in conditions for t in subterms(c) if t.op in ("//", "%")}
     for x, c in sorted(divisions, key=lambda p: (p[0].digest, p[1].digest)):

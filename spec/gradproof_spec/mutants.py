@@ -21,12 +21,12 @@ from .any_shape import NotProved, Proof, Unsupported
 from .derivative import is_linear, mentions
 from .obligations import Obligation, Outcome, Verdict
 from .op import OPS, Case, Op
-from .refute import Counterexample, search
+from .refute import Counterexample, quick_search, thorough_search
 from .terms import (
     ZERO, Condition, Index, Scalar, Term, conjuncts, indicator, rename_binders, replace, scalar_sum, substitute, subterms,
 )
 
-KINDS_TRIED = ("adjoint", "derivative", "bounds", "kink")
+KINDS_TRIED = ("bounds", "adjoint", "derivative", "kink")
 
 
 @dataclass(frozen=True)
@@ -144,10 +144,11 @@ def _variadic_rule(case: Case, others: Callable[..., Scalar], name: str, changed
 def judge(case: Case, mutant: Mutant) -> tuple[str, Counterexample | str]:
     """('caught', counterexample), ('equivalent', what proved it) or ('undecided', why)."""
     new = changed(case, mutant.rules)
-    for kind in KINDS_TRIED:
-        found = search(kind, new, minimal=False)
-        if found is not None:
-            return "caught", found
+    for look in (quick_search, thorough_search):
+        for kind in KINDS_TRIED:
+            found = look(kind, new)
+            if found is not None:
+                return "caught", found
     proof = Proof(case)
     try:
         for name, rule in mutant.rules.items():

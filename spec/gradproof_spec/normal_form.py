@@ -20,8 +20,24 @@ from typing import NamedTuple
 
 from .index_algebra import canonical, index_polynomial
 from .terms import (
-    ONE, ZERO, Condition, Index, Scalar, Term, conjuncts, equal, fresh_name, free_variables, function, indicator,
-    reciprocal, replace, scalar_sum, substitute, to_scalar, variable,
+    ONE,
+    ZERO,
+    Condition,
+    Index,
+    Scalar,
+    Term,
+    conjuncts,
+    equal,
+    free_variables,
+    fresh_name,
+    function,
+    indicator,
+    reciprocal,
+    replace,
+    scalar_sum,
+    substitute,
+    to_scalar,
+    variable,
 )
 
 Monomial = tuple[tuple[Scalar, int], ...]
@@ -235,7 +251,8 @@ class Normalizer:
         bound = {name for f in p for name, _ in f.binders}
         exps = tuple((a, e) for a, e in content
                      if a.op == "function" and a.args[0] == "exp" and not free_variables(a) & bound)
-        rest = {f._replace(monomial=merge_monomials(f.monomial, tuple((a, -e) for a, e in exps))): c for f, c in p.items()}
+        inverse = tuple((a, -e) for a, e in exps)
+        rest = {f._replace(monomial=merge_monomials(f.monomial, inverse)): c for f, c in p.items()}
         result: Polynomial = {} if rest == constant(1) else of_atom(function("log", to_term(rest)))
         for a, e in exps:
             result = add(result, self(a.args[1]), e)
@@ -283,8 +300,8 @@ def invert(p: Polynomial) -> Polynomial:
 
 
 def _flat_key(f: Flat) -> tuple[object, ...]:
-    return (len(f.binders), len(f.guards), len(f.monomial), [a.digest for a, _ in f.monomial], [e for _, e in f.monomial],
-            [g.digest for g in f.guards])
+    return (len(f.binders), len(f.guards), len(f.monomial), [a.digest for a, _ in f.monomial],
+            [e for _, e in f.monomial], [g.digest for g in f.guards])
 
 
 def to_term(p: Polynomial) -> Scalar:

@@ -6,9 +6,9 @@
     def matmul_c(a, b, batch, n, m, size):
         return Sum(a[batch, n, k] * b[batch, k, m] for k in size.K)
 
-A rule's parameters say what it gets: tensors by name, `dx` the tangent of x, `g` the cotangent of the output, an index by
-the lower-case letter of its axis, `batch` the tuple of batch indices, `size` the extents and attributes, a real attribute
-(eps) by its name. Extents in brackets are the op's own symbols; `name:int[...]` is an integer tensor.
+A rule's parameters say what it gets: tensors by name, `dx` the tangent of x, `g` the cotangent of the output, an index
+by the lower-case letter of its axis, `batch` the tuple of batch indices, `size` the extents and attributes, a real
+attribute (eps) by its name. Extents in brackets are the op's own symbols; `name:int[...]` is an integer tensor.
 An op has cases (0, 1 or 2 batch axes; 1, 2 or 3 inputs): each is proved for all values of its extents and attributes.
 """
 from __future__ import annotations
@@ -16,13 +16,25 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
 from .terms import (
-    TRUE, Condition, Extent, Index, IndexTensor, Scalar, Tensor, access, apply, in_range, to_index, to_scalar, variable,
+    TRUE,
+    Condition,
+    Extent,
+    Index,
+    IndexTensor,
+    Scalar,
+    Tensor,
+    access,
+    apply,
+    in_range,
+    to_index,
+    to_scalar,
+    variable,
 )
 
 Rule = Callable[..., Scalar]
@@ -122,7 +134,8 @@ class Op:
         expected = [self.variadic] if self.variadic else list(case.differentiable)
         missing += [f'vjp("{n}")' for n in expected if n not in self.vjps]
         if missing:
-            raise SpecificationError(f"op {self.name}: missing {', '.join(missing)}: every rule is needed to register an op")
+            raise SpecificationError(f"op {self.name}: missing {', '.join(missing)}: "
+                                     f"every rule is needed to register an op")
         if self.name in OPS:
             raise SpecificationError(f"op {self.name} is registered twice")
         OPS[self.name] = self
@@ -181,7 +194,6 @@ class Size:
                                      f"known: {', '.join(self._case.symbols)}")
         return Extent(name, to_index(self._values[name]) if name in self._values else variable(name))
 
-
     def axes(self, tensor: str) -> Extents:
         """All extents of a tensor: `for i in size.axes("x")` sums over its elements, i the tuple of indices."""
         types = {t.name: t for t in self._case.inputs}
@@ -198,7 +210,7 @@ class Extents(list[Extent]):
 
 @dataclass(frozen=True)
 class Case:
-    """One form of an op: which inputs, how many batch axes. `named_extents` keeps derived extents as symbols, to print."""
+    """One form of an op: which inputs, how many batch axes. `named_extents` keeps derived extents as symbols."""
 
     op: Op
     label: str
@@ -206,6 +218,7 @@ class Case:
     inputs: tuple[TensorType, ...]
     output: TensorType
     named_extents: bool = False
+
     @property
     def id(self) -> str:
         parts = [p for p in (self.label.replace(" ", "-"), f"batch{self.batch}" if self.batch else "") if p]
@@ -266,20 +279,25 @@ class Case:
     # ------------------------------------------------------------ rules as terms
     def forward(self, indices: Sequence[Index | int]) -> Scalar:
         assert self.op.forward_rule is not None
-        return self.call(self.op.forward_rule, self.output, indices)
+        return self._scalar(self.op.forward_rule, self.output, indices)
 
     def jvp(self, indices: Sequence[Index | int]) -> Scalar:
         assert self.op.jvp_rule is not None
-        return self.call(self.op.jvp_rule, self.output, indices)
+        return self._scalar(self.op.jvp_rule, self.output, indices)
 
     def vjp(self, name: str, indices: Sequence[Index | int]) -> Scalar:
         tensor = next(t for t in self.inputs if t.name == name)
         if self.op.variadic:
             which = [t.name for t in self.inputs].index(name)
-            return self.call(self.op.vjps[self.op.variadic], tensor, indices, which=which)
-        return self.call(self.op.vjps[name], tensor, indices)
+            return self._scalar(self.op.vjps[self.op.variadic], tensor, indices, which=which)
+        return self._scalar(self.op.vjps[name], tensor, indices)
 
-    def call(self, rule: Callable[..., Any], tensor: TensorType | None, indices: Sequence[Index | int], **extra: Any) -> Any:
+    def _scalar(self, rule: Rule, tensor: TensorType, indices: Sequence[Index | int], **extra: Any) -> Scalar:
+        value: Scalar = self.call(rule, tensor, indices, **extra)
+        return value
+
+    def call(self, rule: Callable[..., Any], tensor: TensorType | None, indices: Sequence[Index | int],
+             **extra: Any) -> Any:
         """Call a rule with what its parameters name."""
         available = dict(extra)
         if tensor is not None:

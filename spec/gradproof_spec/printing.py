@@ -1,10 +1,13 @@
 """Terms as text and as LaTeX. What is printed is what is proved: both walk the same term."""
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
-from .terms import ONE, Condition, Index, Scalar, Term, conjuncts
+from .terms import ONE, Condition, Index, Scalar, Term, conjuncts, to_index
+
+ONE_MORE = to_index(1)
 
 SUM, PRODUCT, ATOM = 1, 2, 3  # how tightly an expression binds
 
@@ -140,8 +143,7 @@ class Printer:
         if t.op in ("true", "false"):
             return t.op
         if t.op == "and":
-            parts = conjuncts(t)
-            return s.and_.join(self(p) if p.op != "or" else s.parentheses(self(p)) for p in parts)
+            return s.and_.join(self._conjuncts(conjuncts(t)))
         if t.op == "or":
             return s.or_.join(map(self, a))
         if t.op == "not":
@@ -152,12 +154,24 @@ class Printer:
                 return f"{self(c.args[1])} {s.less_equal if c.op == 'value<' else s.less} {self(c.args[0])}"
             return s.not_(self(c))
         if t.op == "index<=":
-            left, right = a
-            if left.op == "+" and left.args[1].op == "constant" and left.args[1].args[0] == 1:
-                return f"{self(left.args[0])} {s.less} {self(right)}"
-            return f"{self(left)} {s.less_equal} {self(right)}"
+            below = _below(t)
+            if below is not None:
+                return f"{self(below)} {s.less} {self(a[1])}"
+            return f"{self(a[0])} {s.less_equal} {self(a[1])}"
         relation = {"index==": "=", "value==": "=", "value<": s.less, "value<=": s.less_equal}[t.op]
         return f"{self(a[0])} {relation} {self(a[1])}"
+
+    def _conjuncts(self, parts: list[Condition]) -> Iterator[str]:
+        """The parts of a conjunction; 0 ≤ e and e < H beside each other are 0 ≤ e < H."""
+        s, i = self.style, 0
+        while i < len(parts):
+            p, following = parts[i], parts[i + 1 : i + 2]
+            if p.op == "index<=" and following and _below(following[0]) == p.args[1]:
+                yield f"{self(p.args[0])} {s.less_equal} {self(p.args[1])} {s.less} {self(following[0].args[1])}"
+                i += 2
+            else:
+                yield s.parentheses(self(p)) if p.op == "or" else self(p)
+                i += 1
 
     def _scalar(self, t: Scalar) -> tuple[str, int]:
         s, a = self.style, t.args
@@ -213,6 +227,16 @@ class Printer:
         return text
 
     free: frozenset[str] = frozenset()
+
+
+def _below(c: Condition) -> Index | None:
+    """e if c is e + 1 ≤ n, that is e < n."""
+    if c.op == "index<=":
+        left: Index = c.args[0]
+        if left.op == "+" and left.args[1] == ONE_MORE:
+            below: Index = left.args[0]
+            return below
+    return None
 
 
 def _print(t: Term, style: TextStyle) -> str:

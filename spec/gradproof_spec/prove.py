@@ -2,10 +2,10 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 
-from . import any_shape, lemmas
 from .obligations import KINDS, Entry, Obligation, Outcome, Verdict
 from .terms import fresh_names
 
@@ -13,13 +13,14 @@ from .terms import fresh_names
 @cache
 def all_obligations() -> tuple[Obligation, ...]:
     """Every obligation, by kind in the order of KINDS, then by op in the order of registration."""
-    from . import ops  # noqa: F401  registers every op
+    from . import any_shape, flat, laws, lemmas, mutants, ops, planted  # noqa: F401  `ops` registers every op
+    from .link import floats, kernels, planted_kernels, shapes
 
-    found = [*any_shape.obligations(), *lemmas.obligations()]
-    ids = [o.id for o in found]
-    repeated = {i for i in ids if ids.count(i) > 1} if len(set(ids)) < len(ids) else set()
+    modules = (any_shape, shapes, flat, kernels, floats, laws, lemmas, planted, planted_kernels, mutants)
+    found = [obligation for module in modules for obligation in module.obligations()]
+    repeated = [i for i, n in Counter(o.id for o in found).items() if n > 1]
     if repeated:
-        raise RuntimeError(f"two obligations share an id: {', '.join(sorted(repeated))}")
+        raise RuntimeError(f"two obligations share an id: {', '.join(repeated)}")
     order = list(KINDS)
     return tuple(sorted(found, key=lambda o: order.index(o.kind)))
 

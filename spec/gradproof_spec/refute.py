@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import lru_cache
 from itertools import product
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from .derivative import derivative as formal_derivative
@@ -24,7 +25,8 @@ from .terms import Condition, Scalar, variable
 if TYPE_CHECKING:
     from .any_shape import Kink
 
-SHAPES, QUICK_SHAPES, POINTS_PER_SHAPE, LARGEST, MOST_PAIRS = 60, 8, 6, 4, 400
+SHAPES, POINTS_PER_SHAPE, MOST_PAIRS, LARGEST = 60, 6, 400, 4
+QUICK_SHAPES, QUICK_POINTS, QUICK_PAIRS = 6, 2, 40
 Point = dict[str, dict[tuple[int, ...], Fraction]]  # tensor -> index -> value; missing entries are 0
 
 
@@ -167,20 +169,52 @@ def differ(a: Any, b: Any) -> bool:
 
 
 # ---------------------------------------------------------------- search
-def search(kind: str, case: Case, minimal: bool = True) -> Counterexample | None:
-    """A counterexample to `derivative`, `adjoint`, `kink` or `bounds` of a case, or None. Minimised unless told.
+def search(kind: str, case: Case) -> Counterexample | None:
+    """A counterexample to `derivative`, `adjoint`, `kink` or `bounds` of a case, as small as found, or None."""
+    found = quick_search(kind, case) or thorough_search(kind, case)
+    return minimise(smaller_shape(found, _random(kind, case))) if found else None
 
-    First a quick round over the most varied shapes, then a thorough one from the smallest up.
-    """
-    rng = random.Random(f"{case.op.name} {case.id} {kind}")
-    small = shapes(case)
-    varied = sorted(small[:200], key=lambda s: (-len(set(s.values())), sum(s.values())))
-    for chosen, points in ((varied[:QUICK_SHAPES], 2), (spread(small, SHAPES), POINTS_PER_SHAPE)):
-        for sizes in chosen:
-            found = search_shape(kind, case, sizes, rng, points)
-            if found is not None:
-                return minimise(smaller_shape(found, rng)) if minimal else found
+
+def quick_search(kind: str, case: Case) -> Counterexample | None:
+    """A few points at the most varied shapes."""
+    return _search(kind, case, telling_shapes(case)[:QUICK_SHAPES], QUICK_POINTS, QUICK_PAIRS)
+
+
+def telling_shapes(case: Case) -> list[dict[str, int]]:
+    """Shapes without empty tensors and few enough entries, those with most extents and attributes above 1 first."""
+    key = ("telling", case.op.name, case.label, case.batch, case.op.domain)
+    if key not in _shape_memory:
+        entries = {}
+        for k, sizes in enumerate(shapes(case)):
+            try:
+                outputs, *inputs = (prod(extents(case, name, sizes)) for name in ("g", *(t.name for t in case.inputs)))
+            except DivisionByZero:
+                continue
+            if outputs > 0 and min(inputs) > 0:
+                entries[k] = outputs * sum(inputs)
+        few = [k for k, n in entries.items() if n <= MOST_PAIRS]
+        above_one = {k: sum(v in (2, 3) for v in shapes(case)[k].values()) for k in few}
+        _shape_memory[key] = [shapes(case)[k] for k in sorted(few, key=lambda k: (-above_one[k], entries[k]))]
+    return _shape_memory[key]
+
+
+def thorough_search(kind: str, case: Case) -> Counterexample | None:
+    """More points, from the smallest shape up."""
+    return _search(kind, case, spread(shapes(case), SHAPES), POINTS_PER_SHAPE, MOST_PAIRS)
+
+
+def _search(kind: str, case: Case, among: Sequence[dict[str, int]], points: int,
+            pairs: int) -> Counterexample | None:
+    rng = _random(kind, case)
+    for sizes in among:
+        found = search_shape(kind, case, sizes, rng, points, pairs)
+        if found is not None:
+            return found
     return None
+
+
+def _random(kind: str, case: Case) -> random.Random:
+    return random.Random(f"{case.op.name} {case.id} {kind}")
 
 
 def smaller_shape(found: Counterexample, rng: random.Random) -> Counterexample:
@@ -205,7 +239,7 @@ def in_domain(case: Case, sizes: Mapping[str, int], hypotheses: Sequence[Conditi
 
 
 def search_shape(kind: str, case: Case, sizes: dict[str, int], rng: random.Random,
-                 points: int = POINTS_PER_SHAPE) -> Counterexample | None:
+                 points: int = POINTS_PER_SHAPE, pairs: int = MOST_PAIRS) -> Counterexample | None:
     """A counterexample at this shape, at one of a few random points on a grid where ties are likely."""
     for _ in range(points):
         primals: Point = {p: {(): Fraction(rng.randint(1, 3))} for p in case.op.positive}
@@ -223,7 +257,7 @@ def search_shape(kind: str, case: Case, sizes: dict[str, int], rng: random.Rando
         if negative:
             return Counterexample(kind, case, sizes, {}, {}, fault=f"The extent {negative[0]} is negative.") if kind == "bounds" else None
         at = Evaluation(case, sizes, primals, integers)
-        found = find_fault(at) if kind == "bounds" else find_difference(kind, at, rng)
+        found = find_fault(at) if kind == "bounds" else find_difference(kind, at, rng, pairs)
         if found is not None:
             return found
     return None
@@ -238,12 +272,12 @@ def spread(found: list[dict[str, int]], count: int) -> list[dict[str, int]]:
     return found[:half] + [found[half + int(i * step)] for i in range(count - half)]
 
 
-def find_difference(kind: str, at: Evaluation, rng: random.Random) -> Counterexample | None:
+def find_difference(kind: str, at: Evaluation, rng: random.Random, most: int) -> Counterexample | None:
     case, sizes = at.case, at.sizes
     outputs = list(cells(extents(case, "g", sizes)))
     pairs = [(x, i, o) for x in case.differentiable for i in cells(extents(case, x, sizes)) for o in outputs]
-    if len(pairs) > MOST_PAIRS:
-        pairs = sorted(rng.sample(pairs, MOST_PAIRS))
+    if len(pairs) > most:
+        pairs = sorted(rng.sample(pairs, most))
     for x, i, o in pairs:
         found = compare(kind, at, x, i, o)
         if found is not None:

@@ -20,12 +20,34 @@ from itertools import permutations
 
 from .index_algebra import canonical, from_polynomial, index_polynomial, negate
 from .normal_form import (
-    UNIT, Flat, Monomial, Normalizer, Polynomial, add, conjunct_guards, multiply, of_atom, power, rename, sort_guards,
+    UNIT,
+    Flat,
+    Monomial,
+    Normalizer,
+    Polynomial,
+    add,
+    conjunct_guards,
+    multiply,
+    of_atom,
+    power,
+    rename,
+    sort_guards,
     substitute_monomial,
 )
 from .solver import Solver
 from .terms import (
-    FALSE, Condition, Index, Scalar, Term, equal, free_variables, in_range, substitute, subterms, to_index, to_scalar,
+    FALSE,
+    Condition,
+    Index,
+    Scalar,
+    Term,
+    equal,
+    free_variables,
+    in_range,
+    substitute,
+    subterms,
+    to_index,
+    to_scalar,
     variable,
 )
 
@@ -87,7 +109,8 @@ class Rewriter:
     def _clear_and_retry(self, p: Polynomial, hypotheses: Hypotheses, depth: int) -> bool:
         denominators = {a.args[0]: None for f in p for a, _ in f.monomial
                         if a.op == "reciprocal" and not free_variables(a) & {n for n, _ in f.binders}}
-        roots = {a: None for f in p for a, e in f.monomial if e < 0 and not free_variables(a) & {n for n, _ in f.binders}}
+        roots = {a: None for f in p for a, e in f.monomial
+                 if e < 0 and not free_variables(a) & {n for n, _ in f.binders}}
         for d in [*denominators, *roots]:
             cleared = self._multiplied_by(d, p, hypotheses, root=d in roots)
             if cleared is not None and self.is_zero(cleared, hypotheses, depth - 1):
@@ -97,7 +120,9 @@ class Rewriter:
     def _multiplied_by(self, d: Scalar, p: Polynomial, hypotheses: Hypotheses, root: bool) -> Polynomial | None:
         """p times the smallest power of d that leaves no 1/d (atoms with a negative power: d itself is the atom)."""
         def is_denominator(a: Scalar) -> bool:
-            return a == d if root else a.op == "reciprocal" and (a.args[0] == d or self.equal_terms_quietly(a.args[0], d, hypotheses))
+            if root:
+                return a == d
+            return a.op == "reciprocal" and (a.args[0] == d or self.equal_terms_quietly(a.args[0], d, hypotheses))
 
         exponents = {f: sum(-e if root else e for a, e in f.monomial if is_denominator(a)) for f in p}
         highest = max(exponents.values())
@@ -142,7 +167,8 @@ class Rewriter:
         if not p:
             return not q
         (a, e), rest = p[0], p[1:]
-        return any(e == f and self._same_atom(a, b, hypotheses) and self._same_monomial(rest, q[:i] + q[i + 1:], hypotheses)
+        return any(e == f and self._same_atom(a, b, hypotheses)
+                   and self._same_monomial(rest, q[:i] + q[i + 1:], hypotheses)
                    for i, (b, f) in enumerate(q))
 
     def _same_atom(self, a: Scalar, b: Scalar, hypotheses: Hypotheses) -> bool:
@@ -183,8 +209,11 @@ class Rewriter:
             again = False
             for name, extent in binders:
                 context = hypotheses + ranges(binders) + tuple(guards)
-                witness = next((w for g in guards for w in witnesses(g, name, guards)
-                                if name not in free_variables(w) and self.proved(context, equal(variable(name), w))), None)
+                candidates = [w for g in guards for w in witnesses(g, name, guards)]
+                if _is_equated(extent, hypotheses):
+                    candidates.append(to_index(0))  # a hypothesis may say that the extent is 1
+                witness = next((w for w in candidates if name not in free_variables(w)
+                                and self.proved(context, equal(variable(name), w))), None)
                 if witness is None or any(name in free_variables(e) for _, e in binders):
                     continue
                 value = {name: canonical(witness)}
@@ -195,7 +224,8 @@ class Rewriter:
                 break
         return binders, guards, monomial
 
-    def _necessary_guards(self, binders: Binders, guards: list[Condition], hypotheses: Hypotheses) -> list[Condition] | None:
+    def _necessary_guards(self, binders: Binders, guards: list[Condition],
+                          hypotheses: Hypotheses) -> list[Condition] | None:
         context = hypotheses + ranges(binders)
         i = 0
         while i < len(guards):
@@ -276,7 +306,8 @@ class Rewriter:
                 continue
             for name, extent in flat.binders:
                 inside = tuple((a, k) for a, k in flat.monomial if name in free_variables(a))
-                if any(name in free_variables(g) for g in flat.guards) or any(name in free_variables(x) for _, x in flat.binders):
+                if (any(name in free_variables(g) for g in flat.guards)
+                        or any(name in free_variables(x) for _, x in flat.binders)):
                     continue
                 others = (*hypotheses, *ranges([b for b in flat.binders if b[0] != name]), *flat.guards)
                 if self.match(Flat(((name, extent),), (), inside), rename(z_flat), others) is not None:
@@ -292,6 +323,10 @@ def _collect(terms: list[tuple[Flat, Fraction]]) -> Polynomial:
     for f, c in terms:
         r = add(r, {f: c})
     return r
+
+
+def _is_equated(extent: Index, hypotheses: Hypotheses) -> bool:
+    return any(h.op == "index==" and free_variables(h) & free_variables(extent) for h in hypotheses)
 
 
 def _digests(f: Flat) -> list[bytes]:
@@ -345,7 +380,8 @@ def witnesses(g: Condition, name: str, guards: Sequence[Condition]) -> Iterator[
         a = from_polynomial(negate(others) if p[m] == 1 else others)
         x, c = m[0].args
         remainder = canonical(x % c)
-        known = [h.args[1 - i] for h in guards if h.op == "index==" for i in (0, 1) if canonical(h.args[i]) == remainder]
+        known = [h.args[1 - i] for h in guards if h.op == "index==" for i in (0, 1)
+                 if canonical(h.args[i]) == remainder]
         for b in [*known, to_index(0)]:
             yield from witnesses(equal(x, a * c + b), name, guards)
 

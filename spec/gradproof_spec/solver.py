@@ -3,12 +3,15 @@
 A query is text: it can be written to a file, replayed, and given to another solver. Limits are z3 resource units
 (`rlimit`), never seconds, so a verdict does not depend on how busy the machine is. Encoding:
 
-    index variable            Int constant               x // c, x % c     div, mod (equal to Python's for c > 0)
-    index tensor, selection   uninterpreted Int function exp, log, sqrt    uninterpreted Real functions with ground facts
+    index variable            Int constant
+    x // c, x % c             div, mod (equal to Python's for c > 0)
+    index tensor, selection   uninterpreted Int function
     tensor                    uninterpreted Real function of its indices
+    exp, log, sqrt            uninterpreted Real functions with ground facts
     sum, reciprocal           uninterpreted function of the free indices, named by the term's digest
 
-A sum is opaque, so its bound indices never reach the solver. More models than reality can only lose proofs, never make a false one: `unsat` is what counts.
+A sum is opaque, so its bound indices never reach the solver. More models than reality can only lose proofs, never make
+a false one: `unsat` is what counts.
 """
 from __future__ import annotations
 
@@ -117,7 +120,8 @@ class Translation:
                 self.facts[f"(=> (>= {inner} 0.0) (and (>= {text} 0.0) (= (* {text} {text}) {inner})))"] = None
             return text
         names = sorted(free_variables(t))  # a sum or a reciprocal: opaque, a function of its free indices
-        text = self.call(f"{t.op} {t.digest.hex()[:16]}", (self.call(n, (), "Int", "Int") for n in names), "Int", "Real")
+        arguments = [self.call(n, (), "Int", "Int") for n in names]
+        text = self.call(f"{t.op} {t.digest.hex()[:16]}", arguments, "Int", "Real")
         if t.op == "reciprocal":
             inner = self.term(t.args[0])
             self.facts[f"(=> (distinct {inner} 0.0) (= (* {text} {inner}) 1.0))"] = None
@@ -175,7 +179,8 @@ class Solver:
                       terms: Sequence[tuple[Fraction, Sequence[Condition]]]) -> bool | None:
         """Is the sum of coefficient * [guards] equal to 0 under the hypotheses?"""
         def goal(translate: Callable[[Term], str]) -> str:
-            summands = [f"(ite (and true {' '.join(map(translate, guards))}) {_rational(c)} 0.0)" for c, guards in terms]
+            summands = [f"(ite (and true {' '.join(map(translate, guards))}) {_rational(c)} 0.0)"
+                        for c, guards in terms]
             return f"(not (= 0.0 (+ 0.0 {' '.join(summands)})))"
 
         return {"unsat": True, "sat": False}.get(self._ask(hypotheses, goal))
@@ -188,8 +193,8 @@ class Solver:
         for _ in range(2):  # axioms of the applications that occur, then of those that the axioms mention
             for a in [a for a in translation.applications if a not in done]:
                 done.add(a)
-                for axiom in self.axioms.get(a.args[0], lambda *_: ())(*a.args[1:]):
-                    asserted.append(f"(assert {translation.term(axiom)})")
+                if axioms := self.axioms.get(a.args[0]):
+                    asserted += [f"(assert {translation.term(axiom)})" for axiom in axioms(*a.args[1:])]
         facts = [f"(assert {fact})" for fact in translation.facts]
         return "\n".join([*sorted(translation.declarations.values()), *facts, *asserted])
 

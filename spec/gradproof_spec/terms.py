@@ -19,10 +19,10 @@ from itertools import count
 from typing import Any, TypeVar, overload
 
 __all__ = [
-    "Condition", "Extent", "FALSE", "Index", "IndexTensor", "ONE", "Scalar", "Sum", "TRUE", "Tensor", "ZERO", "access", "apply",
-    "atom_conditions", "conjuncts", "equal", "fresh_name", "fresh_names", "free_variables", "function", "in_range",
-    "indicator", "rename_binders", "replace", "scalar_sum", "subterms", "substitute", "to_index", "to_scalar",
-    "variable", "where",
+    "Condition", "Extent", "FALSE", "Index", "IndexTensor", "ONE", "Scalar", "Sum", "TRUE", "Tensor", "ZERO", "access",
+    "apply", "atom_conditions", "conjuncts", "equal", "fresh_name", "fresh_names", "free_variables", "function",
+    "in_range", "indicator", "rename_binders", "replace", "scalar_sum", "subterms", "substitute", "to_index",
+    "to_scalar", "variable", "where",
 ]
 
 
@@ -169,7 +169,8 @@ class Condition(Term):
         if self.op in ("true", "false"):
             return self.op == "true"
         if Condition.decide is None:
-            raise TypeError(f"the condition {self!r} has no truth value here: use indicator(c) * term or where(c, a, b)")
+            raise TypeError(f"the condition {self!r} has no truth value here: "
+                            f"use indicator(c) * term or where(c, a, b)")
         return Condition.decide(self)
 
 
@@ -456,7 +457,8 @@ _BUILD: dict[tuple[str, str], Callable[..., Term]] = {
     ("Index", "//"): lambda a, b: a // b, ("Index", "%"): lambda a, b: a % b,
     ("Condition", "index<="): lambda a, b: a <= b, ("Condition", "index=="): equal, ("Condition", "value=="): equal,
     ("Condition", "value<"): lambda a, b: a < b, ("Condition", "value<="): lambda a, b: a <= b,
-    ("Condition", "and"): lambda a, b: a & b, ("Condition", "or"): lambda a, b: a | b, ("Condition", "not"): lambda a: ~a,
+    ("Condition", "and"): lambda a, b: a & b, ("Condition", "or"): lambda a, b: a | b,
+    ("Condition", "not"): lambda a: ~a,
     ("Scalar", "add"): lambda a, b: a + b, ("Scalar", "mul"): lambda a, b: a * b, ("Scalar", "integer"): to_scalar,
     ("Scalar", "reciprocal"): reciprocal, ("Scalar", "function"): function, ("Scalar", "indicator"): indicator,
     ("Scalar", "where"): where, ("Scalar", "sum"): scalar_sum,
@@ -513,7 +515,7 @@ def rename_binders(t: Scalar) -> Scalar:
     def go(x: Any) -> Any:
         return replace(x, step)
 
-    return go(t) if new else t  # type: ignore[no-any-return]
+    return replace(t, step) if new else t
 
 
 def conjuncts(c: Condition) -> list[Condition]:

@@ -56,7 +56,7 @@ def _examples() -> list[Example]:
     example("linear", "no-bias", (2, 3), (2, 3))
     example("linear", "empty-batch", (0, 3), (2, 3), (2,))
     example("layer_norm", "one-element", (2, 1), (1,), (1,), eps=1e-5)
-    for r, s in (((), ()), ((3,), (3,)), ((1,), (3,)), ((), (2, 2)), ((3,), (2, 3)), ((2, 1), (2, 3)), ((1, 3), (2, 2, 3)), ((1, 1), (2, 2))):
+    for r, s in (((), ()), ((3,), (3,)), ((1,), (3,)), ((), (2, 2)), ((3,), (2, 3)), ((2,), (2, 2)), ((2, 1), (2, 3)), ((1, 3), (2, 2, 3)), ((1, 1), (2, 2))):
         example("broadcast_to", f"{shape_name(r)}-to-{shape_name(s)}", r, shape=s)
     for r, s in (((), (1,)), ((6,), (2, 3)), ((2, 3), (3, 2)), ((2, 3), (6,)), ((2, 1, 3), (3, 2)), ((4, 2), (2, 2, 2)), ((0, 3), (0,))):
         example("reshape", f"{shape_name(r)}-to-{shape_name(s)}", r, shape=s)

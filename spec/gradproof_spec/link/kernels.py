@@ -61,7 +61,7 @@ class Run:
 
     def inputs(self, prefix: str = "") -> tuple[Any, ...]:
         integer = {t.name for t in self.link.case.inputs if t.integer}
-        return tuple((None if prefix else np.array(self.example.indices)) if n in integer else symbols(prefix + n, shape)
+        return tuple((None if prefix else np.array(self.example.indices, dtype=int)) if n in integer else symbols(prefix + n, shape)
                      for n, shape in zip(self.names(), self.example.shapes, strict=True))
 
     def __call__(self) -> dict[str, Any]:
@@ -126,7 +126,7 @@ def environment(run: Run) -> Environment:
     tensors["g"] = reader(link.to_spec(case.output.name, names_of("g", out_shape)))
     for p in case.op.positive:
         tensors[p] = lambda p=p: access(p)
-    integers = {t.name: (lambda *i: int(np.array(run.example.indices)[i])) for t in case.inputs if t.integer}
+    integers = {t.name: (lambda *i: run.example.indices[i[0]]) for t in case.inputs if t.integer}
     return Environment(case, dict(link.sizes), tensors, integers, Symbols())
 
 

@@ -14,7 +14,8 @@ conv = Op(
     extents={"P": lambda size: windows(size.H, size.U, size.stride_h, size.padding_h),
              "Q": lambda size: windows(size.W, size.V, size.stride_w, size.padding_w)},
     domain=lambda size: [size.U >= 1, size.V >= 1, size.stride_h >= 1, size.stride_w >= 1, size.padding_h >= 0,
-                         size.padding_w >= 0, size.U <= size.H + 2 * size.padding_h, size.V <= size.W + 2 * size.padding_w])
+                         size.padding_w >= 0,
+                         size.U <= size.H + 2 * size.padding_h, size.V <= size.W + 2 * size.padding_w])
 
 
 def padded(x, batch, c, h, w, size):
@@ -39,7 +40,8 @@ def conv_dy(x, weight, dx, dweight, dbias, batch, f, p, q, size):
 
 @conv.vjp("x")
 def conv_gx(weight, g, batch, c, h, w, size):
-    return Sum(indicator(equal(h, size.stride_h * p + u - size.padding_h), equal(w, size.stride_w * q + v - size.padding_w))
+    return Sum(indicator(equal(h, size.stride_h * p + u - size.padding_h),
+                         equal(w, size.stride_w * q + v - size.padding_w))
                * g[batch, f, p, q] * weight[f, c, u, v]
                for f in size.F for p in size.P for q in size.Q for u in size.U for v in size.V)
 

@@ -2,29 +2,6 @@
 from ..op import Op
 from ..terms import Sum
 
-matmul = Op("matmul", "a[...,N,K] b[...,K,M] -> c[...,N,M]")
-
-
-@matmul.forward
-def matmul_c(a, b, batch, n, m, size):
-    return Sum(a[batch, n, k] * b[batch, k, m] for k in size.K)
-
-
-@matmul.jvp
-def matmul_dc(a, b, da, db, batch, n, m, size):
-    return matmul_c(da, b, batch, n, m, size) + matmul_c(a, db, batch, n, m, size)
-
-
-@matmul.vjp("a")
-def matmul_ga(b, g, batch, n, k, size):
-    return Sum(g[batch, n, m] * b[batch, k, m] for m in size.M)
-
-
-@matmul.vjp("b")
-def matmul_gb(a, g, batch, k, m, size):
-    return Sum(a[batch, n, k] * g[batch, n, m] for n in size.N)
-
-
 linear = Op("linear", "x[...,I] weight[O,I] bias[O] -> y[...,O]")
 
 
@@ -53,5 +30,28 @@ def linear_gbias(g, o, size):
     return Sum(g[batch, o] for batch in size.batch)
 
 
-for op in (matmul, linear):
+matmul = Op("matmul", "a[...,N,K] b[...,K,M] -> c[...,N,M]")
+
+
+@matmul.forward
+def matmul_c(a, b, batch, n, m, size):
+    return Sum(a[batch, n, k] * b[batch, k, m] for k in size.K)
+
+
+@matmul.jvp
+def matmul_dc(a, b, da, db, batch, n, m, size):
+    return matmul_c(da, b, batch, n, m, size) + matmul_c(a, db, batch, n, m, size)
+
+
+@matmul.vjp("a")
+def matmul_ga(b, g, batch, n, k, size):
+    return Sum(g[batch, n, m] * b[batch, k, m] for m in size.M)
+
+
+@matmul.vjp("b")
+def matmul_gb(a, g, batch, k, m, size):
+    return Sum(a[batch, n, k] * g[batch, n, m] for n in size.N)
+
+
+for op in (linear, matmul):
     op.register()

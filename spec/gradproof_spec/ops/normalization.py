@@ -2,7 +2,8 @@
 from ..op import Op
 from ..terms import ONE, Sum, function
 
-layer_norm = Op("layer_norm", "x[...,D] gamma[D] beta[D] -> y[...,D]", positive="eps", domain=lambda size: [size.D >= 1])
+layer_norm = Op("layer_norm", "x[...,D] gamma[D] beta[D] -> y[...,D]", positive="eps",
+                domain=lambda size: [size.D >= 1])
 
 
 def mean(term, size):
@@ -27,7 +28,8 @@ def layer_norm_y(x, gamma, beta, eps, batch, d, size):
 @layer_norm.jvp
 def layer_norm_dy(x, gamma, dx, dgamma, dbeta, eps, batch, d, size):
     xhat, inverse = standardized(x, eps, batch, size)
-    dxhat = inverse * (dx[batch, d] - mean(lambda e: dx[batch, e], size) - xhat(d) * mean(lambda e: xhat(e) * dx[batch, e], size))
+    dxhat = inverse * (dx[batch, d] - mean(lambda e: dx[batch, e], size)
+                       - xhat(d) * mean(lambda e: xhat(e) * dx[batch, e], size))
     return dxhat * gamma[d] + xhat(d) * dgamma[d] + dbeta[d]
 
 

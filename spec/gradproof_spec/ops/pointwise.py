@@ -111,24 +111,6 @@ def exp_gx(x, g, i):
     return g[i] * function("exp", x[i])
 
 
-relu = Op("relu", "x[I] -> y[I]", kinks={"x[i] = 0": 0})  # slope 0 at 0
-
-
-@relu.forward
-def relu_y(x, i):
-    return where(x[i] > 0, x[i], 0)
-
-
-@relu.jvp
-def relu_dy(x, dx, i):
-    return indicator(x[i] > 0) * dx[i]
-
-
-@relu.vjp("x")
-def relu_gx(x, g, i):
-    return indicator(x[i] > 0) * g[i]
-
-
 maximum = Op("maximum", "a[I] b[I] -> c[I]", kinks={"a[i] = b[i]": HALF})  # at a tie half to each
 
 
@@ -153,5 +135,23 @@ def maximum_gb(a, b, g, i):
     return (indicator(b[i] > a[i]) + HALF * indicator(equal(a[i], b[i]))) * g[i]
 
 
-for op in (add, sub, mul, neg, exp, relu, maximum):
+relu = Op("relu", "x[I] -> y[I]", kinks={"x[i] = 0": 0})  # slope 0 at 0
+
+
+@relu.forward
+def relu_y(x, i):
+    return where(x[i] > 0, x[i], 0)
+
+
+@relu.jvp
+def relu_dy(x, dx, i):
+    return indicator(x[i] > 0) * dx[i]
+
+
+@relu.vjp("x")
+def relu_gx(x, g, i):
+    return indicator(x[i] > 0) * g[i]
+
+
+for op in (add, sub, mul, neg, exp, maximum, relu):
     op.register()

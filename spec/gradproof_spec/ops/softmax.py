@@ -2,14 +2,16 @@
 from ..op import Op
 from ..terms import Sum, function
 
-AXIS_NOT_EMPTY = {"domain": lambda size: [size.N >= 1]}
+
+def axis_not_empty(size):
+    return [size.N >= 1]
 
 
 def probability(x, b, n, a, size):
     return function("exp", x[b, n, a]) / Sum(function("exp", x[b, m, a]) for m in size.N)
 
 
-softmax = Op("softmax", "x[B,N,A] -> y[B,N,A]", **AXIS_NOT_EMPTY)
+softmax = Op("softmax", "x[B,N,A] -> y[B,N,A]", domain=axis_not_empty)
 
 
 @softmax.forward
@@ -19,7 +21,8 @@ def softmax_y(x, b, n, a, size):
 
 @softmax.jvp
 def softmax_dy(x, dx, b, n, a, size):
-    return probability(x, b, n, a, size) * (dx[b, n, a] - Sum(probability(x, b, m, a, size) * dx[b, m, a] for m in size.N))
+    return probability(x, b, n, a, size) * (
+        dx[b, n, a] - Sum(probability(x, b, m, a, size) * dx[b, m, a] for m in size.N))
 
 
 @softmax.vjp("x")
@@ -27,7 +30,7 @@ def softmax_gx(x, g, b, n, a, size):
     return softmax_dy(x, g, b, n, a, size)
 
 
-log_softmax = Op("log_softmax", "x[B,N,A] -> y[B,N,A]", **AXIS_NOT_EMPTY)
+log_softmax = Op("log_softmax", "x[B,N,A] -> y[B,N,A]", domain=axis_not_empty)
 
 
 @log_softmax.forward

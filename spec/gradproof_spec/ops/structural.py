@@ -3,46 +3,11 @@ from ..op import Case, IndexFunctions, Op
 from ..terms import TRUE, Sum, apply, equal, in_range, indicator
 
 
-def same_or_one(i, o, extent):
-    """Index i of an axis is what output index o reads: the same, or the only one where the extent is 1."""
-    return equal(i, o) | equal(extent, 1)
+def axes(letter, numbers):
+    return ",".join(f"{letter}{k}" for k in numbers)
 
 
-def broadcast_signatures(highest):
-    """x of rank r to y of rank s >= r, axes aligned on the right."""
-    return {f"rank {r} to {s}": f"x[{','.join(f'I{k}' for k in range(s - r, s))}] -> y[{','.join(f'O{k}' for k in range(s))}]"
-            for s in range(highest + 1) for r in range(s + 1)}
-
-
-broadcast_to = Op("broadcast_to", broadcast_signatures(3), domain=lambda size: [
-    equal(getattr(size, f"I{k}"), getattr(size, f"O{k}")) | equal(getattr(size, f"I{k}"), 1)
-    for k in aligned_axes(size.case)])
-
-
-def aligned_axes(case: Case):
-    return [int(axis[1:]) for axis in case.inputs[0].axes]
-
-
-def read_by(case, xi, o, size):
-    """[x[xi] is what y[o] reads]"""
-    return indicator(*(same_or_one(i, o[k], getattr(size, f"I{k}")) for i, k in zip(xi, aligned_axes(case), strict=True)))
-
-
-@broadcast_to.forward
-def broadcast_to_y(x, case, index, size):
-    return Sum(read_by(case, i, index, size) * x[i] for i in size.axes("x"))
-
-
-@broadcast_to.jvp
-def broadcast_to_dy(dx, case, index, size):
-    return broadcast_to_y(dx, case, index, size)
-
-
-@broadcast_to.vjp("x")
-def broadcast_to_gx(g, case, index, size):
-    return Sum(read_by(case, index, o, size) * g[o] for o in size.axes("y"))
-
-
+# ---------------------------------------------------------------- concat
 def concat_signature(count):
     return " ".join(f"x{j}[B,N{j},A]" for j in range(count)) + " -> y[B,N,A]"
 
@@ -130,10 +95,11 @@ def product(extents):
 
 
 reshape = Op(
-    "reshape", {f"rank {r} to {s}": f"x[{','.join(f'I{k}' for k in range(r))}] -> y[{','.join(f'O{k}' for k in range(s))}]"
+    "reshape", {f"rank {r} to {s}": f"x[{axes('I', range(r))}] -> y[{axes('O', range(s))}]"
                 for r in range(5) for s in range(5)},
     domain=lambda size: [equal(product(size.case.shape("x")), product(size.case.shape("g")))],
-    index_functions=IndexFunctions({"source": "x", "target": "g"}, row_major_axioms, row_major_meaning, lemma="row_major"))
+    index_functions=IndexFunctions({"source": "x", "target": "g"}, row_major_axioms, row_major_meaning,
+                                   lemma="row_major"))
 
 
 @reshape.forward
@@ -151,5 +117,47 @@ def reshape_gx(g, target, index):
     return g[target(index)]
 
 
-for op in (reshape, broadcast_to, concat):
+# ---------------------------------------------------------------- broadcast_to
+def same_or_one(i, o, extent):
+    """Index i of an axis is what output index o reads: the same, or the only one where the extent is 1."""
+    return equal(i, o) | equal(extent, 1)
+
+
+def broadcast_signatures(highest):
+    """x of rank r to y of rank s >= r, axes aligned on the right."""
+    return {f"rank {r} to {s}": f"x[{axes('I', range(s - r, s))}] -> y[{axes('O', range(s))}]"
+            for s in range(highest + 1) for r in range(s + 1)}
+
+
+broadcast_to = Op("broadcast_to", broadcast_signatures(3), domain=lambda size: [
+    equal(getattr(size, f"I{k}"), getattr(size, f"O{k}")) | equal(getattr(size, f"I{k}"), 1)
+    for k in aligned_axes(size.case)])
+
+
+def aligned_axes(case: Case):
+    return [int(axis[1:]) for axis in case.inputs[0].axes]
+
+
+def read_by(case, xi, o, size):
+    """[x[xi] is what y[o] reads]"""
+    return indicator(*(same_or_one(i, o[k], getattr(size, f"I{k}"))
+                       for i, k in zip(xi, aligned_axes(case), strict=True)))
+
+
+@broadcast_to.forward
+def broadcast_to_y(x, case, index, size):
+    return Sum(read_by(case, i, index, size) * x[i] for i in size.axes("x"))
+
+
+@broadcast_to.jvp
+def broadcast_to_dy(dx, case, index, size):
+    return broadcast_to_y(dx, case, index, size)
+
+
+@broadcast_to.vjp("x")
+def broadcast_to_gx(g, case, index, size):
+    return Sum(read_by(case, index, o, size) * g[o] for o in size.axes("y"))
+
+
+for op in (concat, reshape, broadcast_to):
     op.register()

@@ -1,0 +1,241 @@
+"""TRUSTED. Running error analysis: the shipped NumPy code on pairs (exact value, error bound).
+
+A pair (v, e) in some place of a computation says: the float that NumPy computes there, in float32 or float64, differs
+from the real number v by at most e. Inputs have e = 0. With u the unit roundoff and t the smallest subnormal:
+
+    a + b        ea + eb, rounded                  rounded: e + u (|v| + e) for results that are floats or round to one,
+    a b          |a| eb + |b| ea + ea eb, rounded           + t where the result can be subnormal and inexact
+    a / b        (ea + |a/b| eb) / (|b| - eb), rounded; no claim if eb >= |b|
+    f(a)         max |f(a ± ea) - f(a)| for the increasing exp, log and sqrt; sqrt rounded, the others + FUNCTION_ULPS
+    sum of n     Σ e + γ(n-1) Σ (|t| + e), γ(k) = k u / (1 - k u): any order, pairwise and blocked ones included
+    moving       nothing is added; nor by exact 0, by negation, by multiplication with exact 0, 1 and -1
+
+A sum is what np.sum, @, dot, tensordot and einsum compute; with the products' own errors the bound holds with fused
+multiply-add too, which rounds less often (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., ch. 3 and 4).
+It assumes IEEE arithmetic, round to nearest, no flush to zero, no Strassen product.
+
+There is no claim where an intermediate can exceed the largest float; the pair is then OVERFLOW and so is all that
+depends on it. A comparison closer than the errors of its sides raises Undecided: the run makes no claim at all.
+
+All numbers are mpmath intervals, rounded outward, so v encloses the exact value and the upper end of e is a bound.
+"""
+from __future__ import annotations
+
+from fractions import Fraction
+from functools import cache
+from typing import Any, ClassVar
+
+import numpy as np
+from mpmath.ctx_iv import MPIntervalContext
+
+from ..evaluate import Undecided
+from ..symbolic import Meanings, ObjectArray, Unsupported
+from ..symbolic.meanings import read_constant
+
+iv = MPIntervalContext()  # a context of our own: nobody else changes its precision
+BITS = 200
+iv.prec = BITS
+# exp and log are assumed to be this close. NumPy states 2.52 ulp for exp and 3.83 for log in float32 (AVX: pull request
+# 13134), at most 4 in either precision (SVML: 19478), and uses the C library elsewhere, which is closer (Zimmermann 2021).
+FUNCTION_ULPS = 4
+
+
+def interval(number: Fraction | int | float) -> Any:
+    """The number as an interval: a point where it has at most `BITS` bits, as every float has."""
+    q = Fraction(number)
+    return iv.mpf(q.numerator) / q.denominator
+
+
+class Pair:
+    """v the exact value, e the error bound. A sum also keeps what a longer sum needs: how many terms it has, the sum of
+    their magnitudes (errors included) and the sum of their errors."""
+
+    __slots__ = ("e", "error", "mass", "meanings", "terms", "v")
+
+    def __init__(self, meanings: RunningError, v: Any, e: Any, terms: int = 1, mass: Any = None, error: Any = None) -> None:
+        self.meanings, self.v, self.e = meanings, v, e
+        self.terms, self.mass, self.error = terms, mass, error
+
+    @property
+    def claimed(self) -> bool:
+        return self.e is not None
+
+    def equals(self, number: int) -> bool:
+        """Is this exactly the number, without an error?"""
+        return self.claimed and bool(self.e == 0) and bool(self.v == number)
+
+    # NumPy's loops for dot, matmul, tensordot and einsum use these; elementwise operations go through the meanings.
+    def __add__(self, other: Any) -> Pair:
+        return self.meanings.add_in_any_order(self, other)
+
+    def __mul__(self, other: Any) -> Pair:
+        return self.meanings.multiply(self, other)
+
+    __radd__, __rmul__ = __add__, __mul__
+
+
+class RunningError(Meanings):
+    """The rules above, for one dtype."""
+
+    def __init__(self, dtype: type[np.floating[Any]]) -> None:
+        info = np.finfo(dtype)
+        self.dtype = dtype
+        self.u = iv.mpf(2) ** -(info.nmant + 1)
+        self.tiny = interval(float(info.smallest_subnormal))
+        self.greatest_float = interval(float(info.max))
+        self.zero = Pair(self, iv.mpf(0), iv.mpf(0))
+        self.OVERFLOW = Pair(self, None, None)
+        self.any_order = np.frompyfunc(self.add_in_any_order, 2, 1, identity=0)
+
+    def exact(self, value: Any) -> Pair:
+        """A float of this dtype, or any number that is one."""
+        return Pair(self, interval(value), self.zero.e)
+
+    def pair(self, v: Any, e: Any) -> Pair:
+        return Pair(self, v, e) if (abs(v) + e <= self.greatest_float) is True else self.OVERFLOW
+
+    def rounded(self, v: Any, e: Any, underflow: Any = 0) -> Pair:
+        return self.pair(v, e + self.u * (abs(v) + e) + underflow)
+
+    @cache  # noqa: B019  two instances
+    def gamma(self, k: int) -> Any:
+        return k * self.u / (1 - k * self.u)
+
+    # ---- the primitives of Meanings
+    def lift(self, value: Any) -> Pair:
+        if isinstance(value, Pair):
+            return value
+        if isinstance(value, np.ndarray) and value.ndim == 0:
+            return self.lift(value.view(np.ndarray)[()])
+        if isinstance(value, (bool, np.bool_, int, np.integer)):
+            number = Fraction(int(value))
+        elif isinstance(value, (float, np.floating)):
+            number, _ = read_constant(value)  # as its author wrote it; its rounding to the dtype is an error
+        else:
+            raise Unsupported(f"a {type(value).__name__} in arithmetic on pairs")
+        stored = Fraction(float(self.dtype(value)))
+        return Pair(self, interval(number), interval(abs(stored - number)))
+
+    def is_element(self, value: Any) -> bool:
+        return isinstance(value, Pair)
+
+    def add(self, a: Any, b: Any) -> Pair:
+        a, b = self.lift(a), self.lift(b)
+        if not (a.claimed and b.claimed):
+            return self.OVERFLOW
+        if a.equals(0) or b.equals(0):
+            return b if a.equals(0) else a
+        return self.rounded(a.v + b.v, a.e + b.e)
+
+    def add_in_any_order(self, a: Any, b: Any) -> Pair:
+        a, b = self.lift(a), self.lift(b)
+        if not (a.claimed and b.claimed):
+            return self.OVERFLOW
+        if a.equals(0) or b.equals(0):
+            return b if a.equals(0) else a
+        (mass_a, error_a), (mass_b, error_b) = (
+            (x.mass, x.error) if x.terms > 1 else (abs(x.v) + x.e, x.e) for x in (a, b))
+        terms, mass, error = a.terms + b.terms, mass_a + mass_b, error_a + error_b
+        growth = self.gamma(terms - 1) * mass
+        if (mass + growth <= self.greatest_float) is not True:
+            return self.OVERFLOW
+        return Pair(self, a.v + b.v, error + growth, terms, mass, error)
+
+    def negative(self, x: Any) -> Pair:
+        x = self.lift(x)
+        return Pair(self, -x.v, x.e) if x.claimed else x
+
+    def multiply(self, a: Any, b: Any) -> Pair:
+        a, b = self.lift(a), self.lift(b)
+        if not (a.claimed and b.claimed):
+            return self.OVERFLOW
+        for x, y in ((a, b), (b, a)):
+            if x.equals(0):
+                return self.zero
+            if x.equals(1) or x.equals(-1):
+                return Pair(self, x.v * y.v, y.e)
+        return self.rounded(a.v * b.v, abs(a.v) * b.e + abs(b.v) * a.e + a.e * b.e, self.tiny)
+
+    def divide(self, a: Any, b: Any) -> Pair:
+        a, b = self.lift(a), self.lift(b)
+        if not (a.claimed and b.claimed and (abs(b.v) - b.e > 0) is True):
+            return self.OVERFLOW
+        v = a.v / b.v
+        return self.rounded(v, (a.e + abs(v) * b.e) / (abs(b.v) - b.e), self.tiny)
+
+    def function(self, name: str, x: Any) -> Pair:
+        x = self.lift(x)
+        if name not in ("exp", "log", "sqrt"):
+            raise Unsupported(f"{name} has no error bound yet: add it to link/running_error.py")
+        if not x.claimed:
+            return x
+        around = x.v + iv.mpf([-1, 1]) * x.e
+        if (name == "log" and (around > 0) is not True) or (name == "sqrt" and (around >= 0) is not True):
+            return self.OVERFLOW
+        f = getattr(iv, name)
+        v = f(x.v)
+        e = abs(f(around) - v)
+        if name == "sqrt":
+            return self.rounded(v, e)
+        return self.pair(v, e + FUNCTION_ULPS * (2 * self.u * (abs(v) + e) + self.tiny))
+
+    def less(self, a: Any, b: Any) -> bool:
+        return self._sign(a, b) < 0
+
+    def less_equal(self, a: Any, b: Any) -> bool:
+        return self._sign(a, b) <= 0
+
+    def equal(self, a: Any, b: Any) -> bool:
+        return self._sign(a, b) == 0
+
+    def _sign(self, a: Any, b: Any) -> int:
+        """The sign of a - b, the same for the floats as for the exact values."""
+        a, b = self.lift(a), self.lift(b)
+        if not (a.claimed and b.claimed):
+            raise Undecided("a comparison with a value that may have overflowed")
+        if a.v is b.v and a.e is b.e:
+            return 0
+        distance, error = a.v - b.v, a.e + b.e
+        if (distance > error) is True:
+            return 1
+        if (distance < -error) is True:
+            return -1
+        if bool(error == 0) and bool(distance == 0):
+            return 0
+        raise Undecided("a comparison lies within its error")
+
+
+class PairArray(ObjectArray):
+    """An array of pairs. Sums are those of any order."""
+
+    meanings: ClassVar[RunningError]
+
+    def _reduce(self, ufunc: np.ufunc, method: str, raw: Any, *more: Any, **options: Any) -> Any:
+        if ufunc is np.add and method == "reduce" and options.pop("initial", None) in (None, np._NoValue) and not more:
+            result = self.meanings.any_order.reduce(self._lifted(raw), **options)
+            return result if isinstance(result, np.ndarray) else self.meanings.lift(result)
+        return super()._reduce(ufunc, method, raw, *more, **options)
+
+    def _at(self, ufunc: np.ufunc, buffer: np.ndarray, key: Any, *values: Any) -> None:
+        if ufunc is not np.add or buffer.dtype != object:
+            return super()._at(ufunc, buffer, key, *values)
+        self.meanings.any_order.at(buffer.view(np.ndarray), self._resolve(key)[0], self._lifted(self._raw(values[0])))
+
+    @classmethod
+    def of(cls, x: np.ndarray) -> PairArray:
+        """Floats as pairs without error."""
+        pairs = np.empty(x.shape, dtype=object)
+        for i in np.ndindex(*x.shape):
+            pairs[i] = cls.meanings.exact(float(x[i]))
+        return pairs.view(cls)
+
+
+class SinglePairs(PairArray):
+    meanings = RunningError(np.float32)
+
+
+class DoublePairs(PairArray):
+    meanings = RunningError(np.float64)
+
+
+PAIRS: dict[Any, type[PairArray]] = {np.dtype(np.float32): SinglePairs, np.dtype(np.float64): DoublePairs}

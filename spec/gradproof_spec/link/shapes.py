@@ -1,0 +1,125 @@
+"""The shape obligations: the runtime's shape rule, run on symbolic integers, gives the specification's extents.
+
+It is the shipped function that is run, on every path. Under the domain of the specification no path may raise, and on
+each the result must be the extents of the output; the other way round, a path that returns must lie in the domain.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gradproof
+from gradproof.errors import GradproofError
+from gradproof.op import OPS as RUNTIME
+
+from ..obligations import Obligation, Outcome, Verdict
+from ..op import OPS, Case, Op
+from ..solver import Solver
+from ..symbolic import SymbolicInteger, Unsupported, explore
+from ..terms import TRUE, Condition, Index, equal, to_index, variable
+from .cases import runtime_attributes
+
+
+@dataclass
+class NotShown(Exception):
+    what: str
+    unknown: bool = False
+
+
+def on_integers(case: Case) -> tuple[list[tuple[Any, ...]], dict[str, Any]]:
+    """Input shapes and attributes of the runtime's shape rule, as symbolic integers."""
+    sizes = {name: SymbolicInteger(variable(name)) for name in case.symbols}
+    shapes = [tuple(sizes[a] for a in t.axes) for t in case.inputs]
+    attributes = runtime_attributes(case, sizes)
+    return shapes, attributes | {p: 1.0 for p in case.op.positive}
+
+
+def require(solver: Solver, hypotheses: Sequence[Condition], goal: Condition, what: str) -> None:
+    answer = solver.valid(hypotheses, goal)
+    if answer is not True:
+        raise NotShown(what, unknown=answer is None)
+
+
+def prove_case(case: Case) -> int:
+    """The number of paths, or NotShown."""
+    solver = Solver()
+    domain = case.hypotheses()
+    extents = case.shape("g")
+    shapes, attributes = on_integers(case)
+    rule = RUNTIME[case.op.name].shape
+    found = explore(lambda: rule(*shapes, **attributes), hypotheses=domain, catch=(GradproofError,), feasible=solver.satisfiable)
+    if not found.complete:
+        raise NotShown(found.reason, unknown=True)
+    for path in found.paths:
+        conditions = [*domain, *path.conditions]
+        if path.exception is not None:
+            infeasible = solver.satisfiable(conditions)
+            if infeasible is not False:
+                raise NotShown(f"inside the domain the shape rule raises {type(path.exception).__name__}: {path.exception}", infeasible is None)
+            continue
+        if len(path.result) != len(extents):
+            raise NotShown(f"the shape rule gives {len(path.result)} axes, the specification {len(extents)}")
+        for axis, got, want in zip(case.output.axes, path.result, extents, strict=True):
+            require(solver, conditions, equal(_term(got), want), f"the extent {axis} is {got!r}, must be {want!r}")
+    for fact, what in window_facts(case):
+        require(solver, domain, fact, what)
+    return len(found.paths)
+
+
+def _term(n: Any) -> Index:
+    return n.term if isinstance(n, SymbolicInteger) else to_index(int(n))
+
+
+def window_facts(case: Case) -> Iterator[tuple[Condition, str]]:
+    """For windows of an input axis: the last one fits, and one more would not."""
+    size = case.size()
+    for output, (axis, window) in {"P": ("H", "U"), "Q": ("W", "V")}.items():
+        if output not in case.op.extents or f"stride_{axis.lower()}" not in case.op.attributes:
+            continue
+        count, extent, length = getattr(size, output), getattr(size, axis), getattr(size, window)
+        stride, padding = (getattr(size, f"{name}_{axis.lower()}") for name in ("stride", "padding"))
+        yield stride * (count - 1) + length <= extent + 2 * padding, f"the last window along {axis} does not fit"
+        yield stride * count + length > extent + 2 * padding, f"one more window along {axis} would fit"
+        yield count >= 1, f"there is no window along {axis}"
+
+
+def require_raises_outside(case: Case) -> None:
+    """Where the shape rule returns and there is an output element to compute, the domain holds: nothing else is accepted."""
+    solver = Solver()
+    size = case.size()
+    axes = [s for s in case.symbols if s not in case.op.attributes]
+    free = tuple(getattr(size, a) >= 0 for a in axes)
+    declared = [c for c in (case.op.domain(size) if case.op.domain else ()) if c != TRUE]
+    shapes, attributes = on_integers(case)
+    found = explore(lambda: RUNTIME[case.op.name].shape(*shapes, **attributes), hypotheses=free, catch=(GradproofError,),
+                    feasible=solver.satisfiable)
+    for path in found.paths:
+        if path.exception is None:
+            not_empty = [_term(n) >= 1 for n in path.result]
+            for c in declared:
+                require(solver, [*free, *path.conditions, *not_empty], c, f"the shape rule accepts what the domain excludes: {c} need not hold")
+
+
+def check(op: Op) -> Outcome:
+    paths = 0
+    for case in op.cases:
+        try:
+            paths += prove_case(case)
+            require_raises_outside(case)
+        except NotShown as e:
+            verdict = Verdict.UNKNOWN if e.unknown else Verdict.REFUTED
+            return Outcome(verdict, f"{verdict}  shape[{op.name}]\n\n  {e.what} (case {case.id or 'only'})")
+        except Unsupported as e:
+            return Outcome(Verdict.UNSUPPORTED, f"UNSUPPORTED  shape[{op.name}]\n\n  {e}")
+    return Outcome(Verdict.PROVED, data={"cases": len(op.cases), "paths": paths})
+
+
+def obligations() -> Iterator[Obligation]:
+    for op in OPS.values():
+        windows = "; the last window fits and one more would not" if "P" in op.extents else ""
+        yield Obligation("shape", op.name, "", f"OPS[{op.name!r}].shape on symbolic integers = the extents of the output{windows}",
+                         f"all integer extents and attributes; {len(op.cases)} forms", lambda op=op: check(op))  # type: ignore[misc]
+
+
+__all__ = ["check", "gradproof", "obligations"]
