@@ -1,4 +1,4 @@
-"""The float obligations fail on planted faults; the running error bound holds and is not empty; messages can be pasted."""
+"""The float obligations fail on planted faults; the error bound holds and is not empty; messages can be pasted."""
 
 from fractions import Fraction
 
@@ -80,6 +80,8 @@ FAULTS = {
     "writes its residual": ("layer_norm", "vjp", "vjp gamma", writes_its_residual),
     "returns its input": ("reduce_sum", "forward", "forward", lends_its_input),
     "returns float64": ("exp", "forward", "forward", lambda xs: (np.exp(xs[0].astype(np.float64)), None)),
+    "returns a float64 cotangent": ("exp", "vjp", "vjp x", lambda g, xs, out, residual: g * np.ones(g.shape)),
+    "compares with a bound": ("relu", "forward", "forward", lambda xs: (np.floor(np.maximum(xs[0], 0)), None)),
     "returns a scalar for an array": ("relu", "vjp", "vjp x", lambda g, xs, out, residual: g.sum()),
     "wrong sign": ("sub", "vjp", "vjp b", lambda g, xs, out, residual: g),
     "a tie to one side": ("maximum", "vjp", "vjp a", lambda g, xs, out, residual: np.where(xs[0] >= xs[1], g, 0)),
@@ -90,7 +92,6 @@ FAULTS = {
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_planted_fault_fails(monkeypatch, name):
     op, direction, key, rule = FAULTS[name]
-    assert fuzz(op, direction).verdict is Verdict.TESTED
     plant(monkeypatch, op, key, rule)
     outcome = fuzz(op, direction)
     assert outcome.verdict is Verdict.FAILED
@@ -171,7 +172,8 @@ def test_the_same_numbers_every_time():
 
 def test_nightly_makes_more_examples(monkeypatch):
     monkeypatch.setattr(floats, "NIGHTLY", True)
-    assert fuzz("neg", "forward").data["examples"] == 20 * floats.EXAMPLES * len(floats.WAYS)
+    monkeypatch.setattr(floats, "EXAMPLES", 2)
+    assert fuzz("neg", "forward").data["examples"] == 20 * 2 * len(floats.WAYS)
 
 
 # ---------------------------------------------------------------- the bound
@@ -189,8 +191,8 @@ def ratio(f, *arrays):
     with np.errstate(all="ignore"):
         got, pairs = np.asarray(f(*arrays)), on_pairs(f, *arrays)
     assert got.dtype == arrays[0].dtype
-    found = [abs(interval(float(got[i])) - pairs[i].v) / pairs[i].e.b for i in np.ndindex(*got.shape) if pairs[i].e.b > 0]
-    return max(float(r.b) for r in found)
+    cells = [(interval(float(got[i])), pairs[i]) for i in np.ndindex(*got.shape)]
+    return max(float((abs(x - p.v) / p.e.b).b) for x, p in cells if p.e.b > 0)
 
 
 SNIPPETS = {
@@ -216,9 +218,9 @@ SNIPPETS = {
 @pytest.mark.parametrize("name", SNIPPETS)
 def test_the_bound_holds_and_is_not_empty(name, dtype):
     found = []
-    for seed in range(6):
+    for seed in range(4):
         rng = np.random.default_rng(seed)
-        x = rng.normal(size=(3, 40)).astype(dtype) * dtype(10.0) ** rng.integers(-3, 3 if "e" not in name else 1)
+        x = rng.normal(size=(3, 25)).astype(dtype) * dtype(10.0) ** rng.integers(-3, 3 if "e" not in name else 1)
         found.append(ratio(SNIPPETS[name], x))
     assert max(found) <= 1
     assert max(found) > 0.001
@@ -250,8 +252,9 @@ def test_no_claim():
 
 def test_moving_and_multiplying_by_one_adds_no_error():
     x = np.array([[0.1, -3e38], [1e-45, 2.0]], np.float32)
-    for f in (lambda x: -x, lambda x: x * 1 + 0, lambda x: np.where(x > 0, x, 0).T, lambda x: x * (x > 0), lambda x: x.max(0)):
-        assert all(p.equals(0) or p.e == 0 for p in on_pairs(f, x).ravel())
+    moving = (lambda x: -x, lambda x: x * 1 + 0, lambda x: np.where(x > 0, x, 0).T, lambda x: x * (x > 0))
+    for f in (*moving, lambda x: x.max(0), lambda x: x[::-1, [1, 0, 1]]):
+        assert all(p.e.b == 0 for p in on_pairs(f, x).ravel())
 
 
 def test_a_constant_is_the_decimal_that_was_written():

@@ -212,6 +212,16 @@ class Terms:
             return shared * function("exp", shared)
         return self.sum(scope, depth)
 
+    def top(self, scope: list[Index]) -> Scalar:
+        """Every other time a sum over k of S(k) f(S(k)), S itself a sum: bound names inside and outside clash."""
+        self.names += 1
+        if self.names % 2:
+            return self.sum(scope, 3)
+        k, m = (variable(f"{letter}#{10_000 + self.names}") for letter in "km")
+        inner = scalar_sum(m.args[0], J, X[m, k] * self.leaf([*scope, k, m]))
+        f = self.rng.choice([function("exp", inner), reciprocal(1 + inner * inner), indicator(k <= self.index(scope))])
+        return scalar_sum(k.args[0], I, inner * f + self.leaf([*scope, k]))
+
 
 def unbounded(at: Environment) -> Environment:
     """Every integer is an index: what is compared is the algebra, not the bounds."""
@@ -223,10 +233,10 @@ def test_random_terms_agree_with_evaluation():
     """Also after a product with another sum, which renames bound variables."""
     rng, case = random.Random(20), playground()
     rewriter, hypotheses = Rewriter(Solver()), (I >= 0, J >= 0)
-    scope = [variable("i"), variable("j")]
+    scope, terms = [variable("i"), variable("j")], Terms(rng)
     points, wrong, undefined = 0, [], 0
     for _ in range(RANDOM_TERMS):
-        t = Terms(rng).sum(scope, 3)
+        t = terms.top(scope)
         p, factor = normal_form(t), scalar_sum("f#1", J, Y[variable("f#1")] + 1)
         renamed = {rename(f): c for f, c in p.items()}
         for forms in ([t, to_term(p), to_term(renamed), to_term(simplified(rewriter, p, hypotheses))],

@@ -16,6 +16,7 @@ from functools import partial
 
 from .derivative import derivative as formal_derivative
 from .derivative import is_linear, mentions
+from .index_algebra import index_polynomial
 from .normal_form import TooLarge, ZeroDivisor, normal_form, to_term
 from .obligations import Obligation, Outcome, Verdict
 from .op import OPS, Case, Op, Selection
@@ -66,7 +67,7 @@ class Proof:
     def __post_init__(self) -> None:
         self.solver = Solver(axioms=self.case.selection_axioms(), positive=self.case.positive)
         self.rewriter = Rewriter(self.solver)
-        self.hypotheses = self.case.hypotheses()
+        self.hypotheses = tuple(h for h in self.case.hypotheses() if not _is_product_equation(h))
         self.o = self.case.indices(self.case.output.name)
 
     def at_output(self) -> tuple[Condition, ...]:
@@ -81,6 +82,16 @@ class Proof:
     def require_equal(self, a: Scalar, b: Scalar, hypotheses: Sequence[Condition], what: str) -> None:
         if not self.rewriter.equal_terms(a, b, hypotheses):
             raise NotProved(what, str(to_term(self.rewriter.residual)))
+
+
+def _is_product_equation(c: Condition) -> bool:
+    """Is it an equation between products of extents? No proof needs one, and with it z3 reasons about polynomials.
+
+    Fewer hypotheses can only lose proofs. An equation with a constant (a product that is 1) fixes extents: it is kept.
+    """
+    if c.op != "index==" or any(i.op == "constant" for i in c.args):
+        return False
+    return any(len(m) > 1 for side in c.args for m in index_polynomial(side))
 
 
 # ---------------------------------------------------------------- adjoint and derivative
@@ -272,7 +283,7 @@ def prove_bounds(case: Case) -> Solver:
 
 def _require_satisfiable(case: Case, proof: Proof) -> None:
     """The hypotheses have a model with at least one element in every tensor."""
-    conditions = list(proof.at_output())
+    conditions = [*case.hypotheses(), *proof.at_output()]
     for x in case.differentiable:
         conditions += case.in_bounds(x, case.indices(x, prefix="i_"))
     if Solver(positive=case.positive).satisfiable(conditions) is not True:

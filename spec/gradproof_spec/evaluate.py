@@ -8,6 +8,7 @@
 A product with a false index guard is 0 without its other factors being read, so a guarded access never leaves its
 tensor.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
@@ -274,8 +275,11 @@ class Environment:
                 raise OutOfBounds(f"{selection.name}{list(arguments)} has no candidate")
             found = []
             for j, (cell, best) in enumerate(cells):
-                wins = [self.domain.compare("value<" if i < j else "value<=", v, best)
-                        for i, (_, v) in enumerate(cells) if i != j]
+                wins = [
+                    self.domain.compare("value<" if i < j else "value<=", v, best)
+                    for i, (_, v) in enumerate(cells)
+                    if i != j
+                ]
                 condition = _conjunction(wins)
                 if condition is True:
                     found = [(True, cell)]

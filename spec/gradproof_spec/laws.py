@@ -1,8 +1,10 @@
-"""Identities between ops, for all shapes and all reals. Each is one function from a case to both sides; add more below."""
+"""Identities between ops, for all shapes and all reals. Each is one function from a case to both sides."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from .any_shape import Proof
@@ -27,7 +29,9 @@ class Law:
 LAWS: list[Law] = []
 
 
-def law(op: str, name: str, claim: str, where: Callable[[Any], Sequence[Condition]] = lambda size: ()) -> Callable[[Any], Any]:
+def law(
+    op: str, name: str, claim: str, where: Callable[[Any], Sequence[Condition]] = lambda size: ()
+) -> Callable[[Any], Any]:
     def register(sides: Callable[[Case, tuple[Index, ...]], Sides]) -> Callable[[Case, tuple[Index, ...]], Sides]:
         LAWS.append(Law(op, name, claim, sides, where))
         return sides
@@ -114,20 +118,38 @@ def layer_norm_shift(case: Case, index: tuple[Index, ...]) -> Sides:
     x, t, batch, d = Tensor("x"), Tensor("t"), index[:-1], index[-1]
     shifted = Computed(lambda *i: x[i[0], i[1]] + t[i[0]] if isinstance(i[0], tuple) else x[i] + t[i[:-1]])
     eps = Tensor("eps")[()]
-    return case.forward(index), forward_of("layer_norm", case, shifted, Tensor("gamma"), Tensor("beta"), eps, batch, d, case.size())
+    return case.forward(index), forward_of(
+        "layer_norm", case, shifted, Tensor("gamma"), Tensor("beta"), eps, batch, d, case.size()
+    )
 
 
-@law("max_pool", "kernel-1-is-identity", "max_pool(x, kernel=1, stride=1, padding=0) = x", where=lambda size: [
-    equal(getattr(size, n), 1) for n in ("U", "V", "stride_h", "stride_w")] + [equal(size.padding_h, 0), equal(size.padding_w, 0)])
+@law(
+    "max_pool",
+    "kernel-1-is-identity",
+    "max_pool(x, kernel=1, stride=1, padding=0) = x",
+    where=lambda size: (
+        [equal(getattr(size, n), 1) for n in ("U", "V", "stride_h", "stride_w")]
+        + [equal(size.padding_h, 0), equal(size.padding_w, 0)]
+    ),
+)
 def max_pool_identity(case: Case, index: tuple[Index, ...]) -> Sides:
     return case.forward(index), Tensor("x")[index]
 
 
-@law("conv", "kernel-1-is-matmul", "conv with a 1 x 1 kernel, stride 1 and no padding is a matmul over channels", where=lambda size: [
-    equal(getattr(size, n), 1) for n in ("U", "V", "stride_h", "stride_w")] + [equal(size.padding_h, 0), equal(size.padding_w, 0)])
+@law(
+    "conv",
+    "kernel-1-is-matmul",
+    "conv with a 1 x 1 kernel, stride 1 and no padding is a matmul over channels",
+    where=lambda size: (
+        [equal(getattr(size, n), 1) for n in ("U", "V", "stride_h", "stride_w")]
+        + [equal(size.padding_h, 0), equal(size.padding_w, 0)]
+    ),
+)
 def conv_one_by_one(case: Case, index: tuple[Index, ...]) -> Sides:
     x, weight, *batch, f, p, q = Tensor("x"), Tensor("weight"), *index
-    return case.forward(index), Sum(weight[f, c, 0, 0] * x[(*batch, c, p, q)] for c in case.size().C) + Tensor("bias")[f]
+    return case.forward(index), Sum(weight[f, c, 0, 0] * x[(*batch, c, p, q)] for c in case.size().C) + Tensor("bias")[
+        f
+    ]
 
 
 @law("reshape", "back-is-identity", "reshape(reshape(x, shape), shape of x) = x")
@@ -137,7 +159,12 @@ def reshape_back(case: Case, index: tuple[Index, ...]) -> Sides:
     return there[tuple(y.args[1:])], Tensor("g")[index]
 
 
-@law("gather_rows", "of-arange-is-identity", "gather_rows(x, [0, 1, ..., R-1]) = x", where=lambda size: [equal(size.K, size.R)])
+@law(
+    "gather_rows",
+    "of-arange-is-identity",
+    "gather_rows(x, [0, 1, ..., R-1]) = x",
+    where=lambda size: [equal(size.K, size.R)],
+)
 def gather_identity(case: Case, index: tuple[Index, ...]) -> Sides:
     k, c = index
 
@@ -160,12 +187,15 @@ def prove(law: Law) -> Outcome:
         if proof.solver.satisfiable(hypotheses) is not True:
             return Outcome(Verdict.VACUOUS, f"VACUOUS  {label}\n\n  the hypotheses are not known to be satisfiable")
         if not proof.rewriter.equal_terms(left, right, hypotheses):
-            return Outcome(Verdict.UNKNOWN, f"UNKNOWN  {label}\n\n  {law.claim}\n  left over: {proof.rewriter.residual}")
+            return Outcome(
+                Verdict.UNKNOWN, f"UNKNOWN  {label}\n\n  {law.claim}\n  left over: {proof.rewriter.residual}"
+            )
         cases.append(case.id or "only")
     return Outcome(Verdict.PROVED, data={"cases": cases})
 
 
 def obligations() -> Iterator[Obligation]:
     for item in LAWS:
-        yield Obligation("law", item.op, item.name, item.claim, f"{OPS[item.op].over()}; all reals",
-                         lambda item=item: prove(item))  # type: ignore[misc]
+        yield Obligation(
+            "law", item.op, item.name, item.claim, f"{OPS[item.op].over()}; all reals", partial(prove, item)
+        )

@@ -11,27 +11,38 @@ The operators are fixed; removing one is a defect. They are applied at every pla
     swapped index   two neighbouring indices of an access change places
     both alike      JVP and VJP changed together: negated; strict and loose guards; an input forgotten
 """
+
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from .any_shape import NotProved, Proof, Unsupported
 from .derivative import is_linear, mentions
 from .obligations import Obligation, Outcome, Verdict
 from .op import OPS, Case, Op
-from .refute import Counterexample, quick_search, thorough_search
+from .refute import quick_search, thorough_search
 from .terms import (
-    ZERO, Condition, Index, Scalar, Term, conjuncts, indicator, rename_binders, replace, scalar_sum, substitute, subterms,
+    ZERO,
+    Condition,
+    Index,
+    Scalar,
+    Term,
+    conjuncts,
+    indicator,
+    rename_binders,
+    replace,
+    scalar_sum,
+    substitute,
+    subterms,
 )
-
-KINDS_TRIED = ("bounds", "adjoint", "derivative", "kink")
 
 
 @dataclass(frozen=True)
 class Mutant:
-    label: str
+    operator: str
     rules: dict[str, Scalar]  # "jvp" or an input's name -> the changed rule
 
 
@@ -58,14 +69,14 @@ def changes(t: Term, case: Case, linear: frozenset[str]) -> Iterator[tuple[str, 
         yield "wrong extent", scalar_sum(a[0], a[1] + 1, a[2])
     elif t.op == "access":
         for k, i in enumerate(a[1:], 1):
-            yield "off by one", Scalar("access", *a[:k], i + 1, *a[k + 1:])
+            yield "off by one", Scalar("access", *a[:k], i + 1, *a[k + 1 :])
         for k in range(1, len(a) - 1):
             if a[k] != a[k + 1]:
-                yield "swapped index", Scalar("access", *a[:k], a[k + 1], a[k], *a[k + 2:])
+                yield "swapped index", Scalar("access", *a[:k], a[k + 1], a[k], *a[k + 2 :])
     elif t.op == "indicator":
         parts = conjuncts(a[0])
         for k in range(len(parts)):
-            yield "dropped guard", indicator(*parts[:k], *parts[k + 1:])
+            yield "dropped guard", indicator(*parts[:k], *parts[k + 1 :])
     elif t.op == "value<":
         yield "loose guard", Condition("value<=", *a)
 
@@ -75,32 +86,37 @@ def mutants_of(rule: Scalar, case: Case, linear: frozenset[str]) -> Iterator[tup
     seen = {rule, -rule}
     for node in sorted(subterms(rule), key=lambda x: (x.op, x.digest)):
         for label, new in changes(node, case, linear):
-            mutant = replace(rule, lambda x, node=node, new=new: new if x == node else None)  # type: ignore[misc]
+            mutant = replace(rule, {node: new}.get)
             if mutant not in seen and is_linear(mutant, linear):
                 seen.add(mutant)
                 yield label, rename_binders(mutant)
 
 
 def rules(case: Case) -> dict[str, Scalar]:
-    return {"jvp": case.jvp(case.indices(case.output.name)), **{x: case.vjp(x, case.indices(x)) for x in case.differentiable}}
+    return {
+        "jvp": case.jvp(case.indices(case.output.name)),
+        **{x: case.vjp(x, case.indices(x)) for x in case.differentiable},
+    }
 
 
 def linear_names(case: Case, name: str) -> frozenset[str]:
     return frozenset({"d" + x for x in case.differentiable} if name == "jvp" else {"g"})
 
 
-def mutants(case: Case) -> Iterator[Mutant]:
+def mutants(case: Case, rule: str) -> Iterator[Mutant]:
+    """The mutants of "jvp", of the VJP of an input, or of "both" alike."""
     original = rules(case)
-    for name, rule in original.items():
-        for label, new in mutants_of(rule, case, linear_names(case, name)):
-            yield Mutant(f"{label} in {name}", {name: new})
-    yield Mutant("both alike: negated", {n: -r for n, r in original.items()})
+    if rule != "both":
+        for operator, new in mutants_of(original[rule], case, linear_names(case, rule)):
+            yield Mutant(operator, {rule: new})
+        return
+    yield Mutant("negated", {n: -r for n, r in original.items()})
     loose = {n: replace(r, _loosen) for n, r in original.items()}
     if loose != original:
-        yield Mutant("both alike: loose guards", loose)
+        yield Mutant("loose guards", loose)
     for x in case.differentiable:
-        forgotten = replace(original["jvp"], lambda t, x=x: ZERO if t.op == "access" and t.args[0] == "d" + x else None)  # type: ignore[misc]
-        yield Mutant(f"both alike: {x} forgotten", {"jvp": forgotten, x: ZERO})
+        zero = {t: ZERO for t in subterms(original["jvp"]) if t.op == "access" and t.args[0] == "d" + x}
+        yield Mutant("input forgotten", {"jvp": replace(original["jvp"], zero.get), x: ZERO})
 
 
 def _loosen(t: Term) -> Term | None:
@@ -128,7 +144,9 @@ def _rule(term: Scalar, names: tuple[str, ...]) -> Callable[..., Scalar]:
     return rule
 
 
-def _variadic_rule(case: Case, others: Callable[..., Scalar], name: str, changed_rule: Callable[..., Scalar]) -> Callable[..., Scalar]:
+def _variadic_rule(
+    case: Case, others: Callable[..., Scalar], name: str, changed_rule: Callable[..., Scalar]
+) -> Callable[..., Scalar]:
     """A variadic VJP with the rule of one input replaced."""
     position = [t.name for t in case.inputs].index(name)
 
@@ -141,25 +159,35 @@ def _variadic_rule(case: Case, others: Callable[..., Scalar], name: str, changed
 
 
 # ---------------------------------------------------------------- judging them
-def judge(case: Case, mutant: Mutant) -> tuple[str, Counterexample | str]:
-    """('caught', counterexample), ('equivalent', what proved it) or ('undecided', why)."""
+def judge(case: Case, mutant: Mutant) -> tuple[str, str]:
+    """("caught", by which kind), ("equivalent", what proved it) or ("undecided", why).
+
+    First a quick search, then a proof that the rule is the same after all, then a thorough search.
+    """
     new = changed(case, mutant.rules)
-    for look in (quick_search, thorough_search):
-        for kind in KINDS_TRIED:
-            found = look(kind, new)
-            if found is not None:
-                return "caught", found
+    for kind in ("adjoint", "derivative", "bounds", "kink"):
+        if quick_search(kind, new, count_faults=True):
+            return "caught", kind
+    difference = not_proved_equal(case, mutant)
+    if difference is None:
+        return "equivalent", "the prover: the same for all shapes"
+    for kind in ("bounds", "adjoint", "derivative", "kink"):
+        if thorough_search(kind, new, count_faults=True):
+            return "caught", kind
+    return "undecided", f"{mutant.operator}: {difference}: {mutant.rules}"
+
+
+def not_proved_equal(case: Case, mutant: Mutant) -> str | None:
+    """None if every changed rule is proved equal to the original for all shapes, else what is not."""
     proof = Proof(case)
     try:
         for name, rule in mutant.rules.items():
             target = "g" if name == "jvp" else name
-            i = case.indices(case.output.name if name == "jvp" else name)
-            original = rules(case)[name]
-            hypotheses = proof.hypotheses + case.in_bounds(target, i)
-            proof.require_equal(rule, original, hypotheses, f"{name} is not proved equal to the original")
+            hypotheses = proof.hypotheses + case.in_bounds(target, case.indices(target))
+            proof.require_equal(rule, rules(case)[name], hypotheses, f"{name} is not proved equal to the original")
     except (NotProved, Unsupported) as e:
-        return "undecided", f"{mutant.label}: {e}: {mutant.rules}"
-    return "equivalent", "the prover: same coefficients for all shapes"
+        return str(e)
+    return None
 
 
 def smallest_case(op: Op) -> Case:
@@ -169,28 +197,42 @@ def smallest_case(op: Op) -> Case:
     return (middle or plain)[0]
 
 
-def check_mutants(op: Op) -> Outcome:
+def check_mutants(op: Op, rule: str) -> Outcome:
+    """All mutants of one rule ("both" for those that change JVP and VJP alike)."""
     case = smallest_case(op)
     counts = {"made": 0, "caught": 0, "equivalent": 0, "undecided": 0}
     by_operator: dict[str, int] = {}
     undecided, equivalent = [], []
-    for mutant in mutants(case):
+    for mutant in mutants(case, rule):
         counts["made"] += 1
-        operator = mutant.label.split(" in ")[0].split(":")[0]
-        by_operator[operator] = by_operator.get(operator, 0) + 1
+        by_operator[mutant.operator] = by_operator.get(mutant.operator, 0) + 1
         verdict, why = judge(case, mutant)
         counts[verdict] += 1
         if verdict == "undecided":
-            undecided.append(str(why))
+            undecided.append(why)
         if verdict == "equivalent":
-            equivalent.append(mutant.label)
+            equivalent.append(f"{mutant.operator}: {next(iter(mutant.rules.values()))}")
     data = {**counts, "operators": by_operator, "equivalents": equivalent}
     if undecided:
-        return Outcome(Verdict.MISSED, f"MISSED  refutes[{op.name}-mutants]\n\n  " + "\n  ".join(undecided[:5]), data)
-    return Outcome(Verdict.CAUGHT, f"{counts['caught']} of {counts['made']} caught, {counts['equivalent']} proved equivalent", data)
+        return Outcome(
+            Verdict.MISSED, f"MISSED  refutes[{op.name}-mutants-{rule}]\n\n  " + "\n  ".join(undecided[:5]), data
+        )
+    return Outcome(
+        Verdict.CAUGHT, f"{counts['caught']} of {counts['made']} caught, {counts['equivalent']} proved equivalent", data
+    )
 
 
 def obligations() -> Iterator[Obligation]:
     for op in OPS.values():
-        yield Obligation("refutes", op.name, "mutants", "every mutant of the JVP and VJP rules is refuted, or proved to be the same rule",
-                         "all fixed mutation operators at every place", lambda op=op: check_mutants(op))  # type: ignore[misc]
+        for rule in ("jvp", *smallest_case(op).differentiable, "both"):
+            name = rule if rule in ("jvp", "both") else f"vjp-{rule}"
+            yield Obligation(
+                "refutes",
+                op.name,
+                f"mutants-{name}",
+                "every mutant of the JVP and VJP together is refuted"
+                if rule == "both"
+                else f"every mutant of the {name} rule is refuted, or proved to be the same rule",
+                "the fixed mutation operators at every place",
+                partial(check_mutants, op, rule),
+            )

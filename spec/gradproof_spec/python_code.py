@@ -1,4 +1,5 @@
 """A counterexample as a script of its own: NumPy and the formulas, no solver and nothing of ours."""
+
 from __future__ import annotations
 
 from fractions import Fraction
@@ -87,8 +88,11 @@ def selections(case: Case) -> list[str]:
         loops = " ".join(f"for {c} in range({code(getattr(case.size(), c.upper()))})" for c in s.candidates)
         cell = f"({', '.join(s.candidates)},)"
         for k, c in enumerate(s.candidates):
-            lines += [f"def {s.name}_{c}({', '.join(names)}):",
-                      f"    return max((({code(value)}, {cell}) {loops} if {code(real)}), key=lambda p: p[0])[1][{k}]", ""]
+            lines += [
+                f"def {s.name}_{c}({', '.join(names)}):",
+                f"    return max((({code(value)}, {cell}) {loops} if {code(real)}), key=lambda p: p[0])[1][{k}]",
+                "",
+            ]
     return lines
 
 
@@ -97,10 +101,16 @@ def script(found: Counterexample) -> str:
     from .refute import extents
 
     case = found.case
-    lines = [f'"""Counterexample to {found.kind}[{case.op.name}]: both sides, computed from the formulas."""', "import numpy as np", ""]
+    lines = [
+        f'"""Counterexample to {found.kind}[{case.op.name}]: both sides, computed from the formulas."""',
+        "import numpy as np",
+        "",
+    ]
     lines += [f"{k} = {v}" for k, v in found.sizes.items()]
     point = {**found.primals, "d" + found.x: {found.i: Fraction(1)}, "g": {found.o: Fraction(1)}}
-    names = dict.fromkeys([n for t in case.inputs if not t.integer for n in (t.name, "d" + t.name)] + ["g", *case.op.positive])
+    names = dict.fromkeys(
+        [n for t in case.inputs if not t.integer for n in (t.name, "d" + t.name)] + ["g", *case.op.positive]
+    )
     for name in names:
         shape = () if name in case.op.positive else extents(case, name, found.sizes)
         lines.append(f"{name} = np.zeros({shape})")
@@ -109,6 +119,9 @@ def script(found: Counterexample) -> str:
         lines.append(f"{name} = {{{', '.join(f'{c[0] if len(c) == 1 else c}: {v}' for c, v in values.items())}}}")
     lines += ["", *selections(case)]
     jvp = code(case.jvp(found.o))
-    lines += [f'print("jvp:", {jvp})', f'print("vjp:", {code(case.vjp(found.x, found.i))})',
-              f'print("forward:", {code(case.forward(found.o))})']
+    lines += [
+        f'print("jvp:", {jvp})',
+        f'print("vjp:", {code(case.vjp(found.x, found.i))})',
+        f'print("forward:", {code(case.forward(found.o))})',
+    ]
     return "\n".join(lines) + "\n"

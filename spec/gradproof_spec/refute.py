@@ -1,14 +1,15 @@
 """Counterexamples to wrong rules: exact evaluation at small shapes, smallest first, then minimised.
 
-Values are Fractions; where exp, log or sqrt occur, intervals at 200 bits that must be disjoint. So a counterexample is a
-proof that the statement is false, found by evaluation alone: no prover code is involved.
+Values are Fractions; where exp, log or sqrt occur, intervals at 200 bits that must be disjoint. So a counterexample
+proves that the statement is false, by evaluation alone: no prover code is involved.
 """
+
 from __future__ import annotations
 
 import inspect
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 from itertools import product
@@ -44,8 +45,8 @@ class Counterexample:
     o: tuple[int, ...] = ()  # the output element
     left: Any = None
     right: Any = None
+    rule: str = ""  # for bounds: "forward", "jvp" or the input whose VJP is at fault
     fault: str = ""  # for bounds: what went wrong on evaluation
-    entries: list[str] = field(default_factory=list)
 
 
 # ---------------------------------------------------------------- small shapes and points
@@ -62,10 +63,16 @@ def _shapes(*key: Any) -> list[dict[str, int]]:
     if key[:-1] not in _shape_memory:
         names, hypotheses = case.symbols, case.hypotheses()
         rng = random.Random(f"{case.op.name} {case.id}")
-        tries = list(product(range(LARGEST), repeat=len(names))) if len(names) <= 4 else [
-            tuple(rng.choice((0, 1, 1, 1, 2, 2, 3, LARGEST)) for _ in names) for _ in range(2000)]
-        found = {values: sizes for values in tries
-                 if in_domain(case, sizes := dict(zip(names, values, strict=True)), hypotheses)}
+        tries = (
+            list(product(range(LARGEST), repeat=len(names)))
+            if len(names) <= 4
+            else [tuple(rng.choice((0, 1, 1, 1, 2, 2, 3, LARGEST)) for _ in names) for _ in range(2000)]
+        )
+        found = {
+            values: sizes
+            for values in tries
+            if in_domain(case, sizes := dict(zip(names, values, strict=True)), hypotheses)
+        }
         _shape_memory[key[:-1]] = sorted(found.values(), key=lambda s: (sum(s.values()), sorted(s.items())))
     return _shape_memory[key[:-1]]
 
@@ -79,19 +86,26 @@ def cells(shape: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
     return product(*map(range, shape))
 
 
-def environment(case: Case, sizes: Mapping[str, int], point: Point, integers: Mapping[str, Mapping[tuple[int, ...], int]],
-                domain: Any) -> Environment:
+def environment(
+    case: Case,
+    sizes: Mapping[str, int],
+    point: Point,
+    integers: Mapping[str, Mapping[tuple[int, ...], int]],
+    domain: Any,
+) -> Environment:
     def read(name: str) -> Callable[..., Any]:
         values = point.get(name, {})
         return lambda *i: values.get(i, Fraction(0))
 
     names = [n for t in case.inputs for n in (t.name, "d" + t.name)] + ["g", *case.op.positive]
-    return Environment(case, dict(sizes), {n: read(n) for n in names},
-                       {n: reader(n, v) for n, v in integers.items()}, domain)
+    return Environment(
+        case, dict(sizes), {n: read(n) for n in names}, {n: reader(n, v) for n, v in integers.items()}, domain
+    )
 
 
 def reader(name: str, values: Mapping[tuple[int, ...], int]) -> Callable[..., int]:
     """An index tensor as a function of its indices."""
+
     def read(*i: int) -> int:
         if i not in values:
             raise OutOfBounds(f"{name}{list(i)}")
@@ -133,7 +147,9 @@ class Evaluation:
         return at.scalar(t)
 
     def jvp(self, x: str, i: tuple[int, ...], o: tuple[int, ...]) -> Any:
-        return self.value(rule_term(self.case, "jvp"), dict(zip(self.case.index_names("g"), o, strict=True)), {"d" + x: i})
+        return self.value(
+            rule_term(self.case, "jvp"), dict(zip(self.case.index_names("g"), o, strict=True)), {"d" + x: i}
+        )
 
     def vjp(self, x: str, i: tuple[int, ...], o: tuple[int, ...]) -> Any:
         return self.value(rule_term(self.case, x), dict(zip(self.case.index_names(x), i, strict=True)), {"g": o})
@@ -151,7 +167,9 @@ def rule_term(case: Case, what: str) -> Scalar:
         return case.jvp(case.indices("g"))
     if what.startswith("slope "):
         x = what.removeprefix("slope ")
-        return formal_derivative(rule_term(case, "forward"), x, tuple(variable(f"i_{k}") for k in range(len(case.shape(x)))))
+        return formal_derivative(
+            rule_term(case, "forward"), x, tuple(variable(f"i_{k}") for k in range(len(case.shape(x))))
+        )
     return case.forward(case.indices("g")) if what == "forward" else case.vjp(what, case.indices(what))
 
 
@@ -175,9 +193,9 @@ def search(kind: str, case: Case) -> Counterexample | None:
     return minimise(smaller_shape(found, _random(kind, case))) if found else None
 
 
-def quick_search(kind: str, case: Case) -> Counterexample | None:
-    """A few points at the most varied shapes."""
-    return _search(kind, case, telling_shapes(case)[:QUICK_SHAPES], QUICK_POINTS, QUICK_PAIRS)
+def quick_search(kind: str, case: Case, count_faults: bool = False) -> Counterexample | None:
+    """A few points at the most telling shapes. `count_faults`: a malformed rule is a finding of any kind."""
+    return _search(kind, case, telling_shapes(case)[:QUICK_SHAPES], QUICK_POINTS, QUICK_PAIRS, count_faults)
 
 
 def telling_shapes(case: Case) -> list[dict[str, int]]:
@@ -198,16 +216,17 @@ def telling_shapes(case: Case) -> list[dict[str, int]]:
     return _shape_memory[key]
 
 
-def thorough_search(kind: str, case: Case) -> Counterexample | None:
+def thorough_search(kind: str, case: Case, count_faults: bool = False) -> Counterexample | None:
     """More points, from the smallest shape up."""
-    return _search(kind, case, spread(shapes(case), SHAPES), POINTS_PER_SHAPE, MOST_PAIRS)
+    return _search(kind, case, spread(shapes(case), SHAPES), POINTS_PER_SHAPE, MOST_PAIRS, count_faults)
 
 
-def _search(kind: str, case: Case, among: Sequence[dict[str, int]], points: int,
-            pairs: int) -> Counterexample | None:
+def _search(
+    kind: str, case: Case, among: Sequence[dict[str, int]], points: int, pairs: int, count_faults: bool
+) -> Counterexample | None:
     rng = _random(kind, case)
     for sizes in among:
-        found = search_shape(kind, case, sizes, rng, points, pairs)
+        found = search_shape(kind, case, sizes, rng, points, pairs, count_faults)
         if found is not None:
             return found
     return None
@@ -238,8 +257,15 @@ def in_domain(case: Case, sizes: Mapping[str, int], hypotheses: Sequence[Conditi
         return False
 
 
-def search_shape(kind: str, case: Case, sizes: dict[str, int], rng: random.Random,
-                 points: int = POINTS_PER_SHAPE, pairs: int = MOST_PAIRS) -> Counterexample | None:
+def search_shape(
+    kind: str,
+    case: Case,
+    sizes: dict[str, int],
+    rng: random.Random,
+    points: int = POINTS_PER_SHAPE,
+    pairs: int = MOST_PAIRS,
+    count_faults: bool = False,
+) -> Counterexample | None:
     """A counterexample at this shape, at one of a few random points on a grid where ties are likely."""
     for _ in range(points):
         primals: Point = {p: {(): Fraction(rng.randint(1, 3))} for p in case.op.positive}
@@ -253,11 +279,13 @@ def search_shape(kind: str, case: Case, sizes: dict[str, int], rng: random.Rando
                     primals[t.name] = {c: Fraction(rng.randint(-2, 2)) for c in cells(shape)}
             negative = [n for n, e in zip(case.output.axes, extents(case, "g", sizes), strict=True) if e < 0]
         except DivisionByZero:
-            return Counterexample(kind, case, sizes, {}, {}, fault="An extent divides by 0.") if kind == "bounds" else None
-        if negative:
-            return Counterexample(kind, case, sizes, {}, {}, fault=f"The extent {negative[0]} is negative.") if kind == "bounds" else None
+            negative, fault = [], "An extent divides by 0."
+        else:
+            fault = f"The extent {negative[0]} is negative." if negative else ""
+        if fault:
+            return Counterexample(kind, case, sizes, {}, {}, rule="forward", fault=fault) if kind == "bounds" else None
         at = Evaluation(case, sizes, primals, integers)
-        found = find_fault(at) if kind == "bounds" else find_difference(kind, at, rng, pairs)
+        found = find_fault(at) if kind == "bounds" else find_difference(kind, at, rng, pairs, count_faults)
         if found is not None:
             return found
     return None
@@ -272,7 +300,9 @@ def spread(found: list[dict[str, int]], count: int) -> list[dict[str, int]]:
     return found[:half] + [found[half + int(i * step)] for i in range(count - half)]
 
 
-def find_difference(kind: str, at: Evaluation, rng: random.Random, most: int) -> Counterexample | None:
+def find_difference(
+    kind: str, at: Evaluation, rng: random.Random, most: int, count_faults: bool
+) -> Counterexample | None:
     case, sizes = at.case, at.sizes
     outputs = list(cells(extents(case, "g", sizes)))
     pairs = [(x, i, o) for x in case.differentiable for i in cells(extents(case, x, sizes)) for o in outputs]
@@ -280,7 +310,7 @@ def find_difference(kind: str, at: Evaluation, rng: random.Random, most: int) ->
         pairs = sorted(rng.sample(pairs, most))
     for x, i, o in pairs:
         found = compare(kind, at, x, i, o)
-        if found is not None:
+        if found is not None and (not found.fault or count_faults):
             return found
     return None
 
@@ -288,16 +318,18 @@ def find_difference(kind: str, at: Evaluation, rng: random.Random, most: int) ->
 def find_fault(at: Evaluation) -> Counterexample | None:
     """A rule that reads outside its tensor or divides by 0 at this point."""
     case, sizes = at.case, at.sizes
-    rules = [("forward", "g", o) for o in cells(extents(case, "g", sizes))] + [("jvp", "g", o) for o in cells(extents(case, "g", sizes))]
+    outputs = list(cells(extents(case, "g", sizes)))
+    rules = [(rule, "g", o) for rule in ("forward", "jvp") for o in outputs]
     rules += [(x, x, i) for x in case.differentiable for i in cells(extents(case, x, sizes))]
-    for what, tensor, index in rules:
+    for rule, tensor, index in rules:
         try:
-            at.value(rule_term(case, what), dict(zip(case.index_names(tensor), index, strict=True)))
+            at.value(rule_term(case, rule), dict(zip(case.index_names(tensor), index, strict=True)))
         except (OutOfBounds, DivisionByZero) as e:
-            name = what if what in ("forward", "jvp") else f"vjp for {what}"
-            fault = f"The {name} reads outside its tensor: {e}." if isinstance(e, OutOfBounds) else f"The {name} divides by 0."
-            where = {"x": what, "i": index} if tensor != "g" else {"o": index}
-            return Counterexample("bounds", case, dict(sizes), at.primals, at.integers, fault=fault, **where)  # type: ignore[arg-type]
+            name = rule if tensor == "g" else f"VJP for {rule}"
+            fault = f"reads outside its tensor: {e}" if isinstance(e, OutOfBounds) else "divides by 0"
+            return Counterexample(
+                "bounds", case, dict(sizes), at.primals, at.integers, rule=rule, fault=f"The {name} {fault}."
+            )
         except Undecided:
             continue
     return None
@@ -318,8 +350,13 @@ def compare(kind: str, at: Evaluation, x: str, i: tuple[int, ...], o: tuple[int,
             if expected is None:
                 return None
             result.left, result.right = expected, at.jvp(x, i, o)
-    except (OutOfBounds, DivisionByZero, Undecided):
-        return None  # a malformed rule is refuted by `bounds`
+    except (OutOfBounds, DivisionByZero) as e:
+        result.fault = (
+            str(e) or type(e).__name__
+        )  # the rule is malformed: of interest to mutants, else left to `bounds`
+        return result
+    except Undecided:
+        return None
     return result if differ(result.left, result.right) else None
 
 
@@ -337,8 +374,12 @@ def convention(at: Evaluation, x: str, i: tuple[int, ...], o: tuple[int, ...]) -
         return None
     weight = case.op.kinks[met[0].name]
     indices = tuple(variable(f"i_{k}") for k in range(len(i)))
-    yes, no = (at.value(met[0].on_boundary(formal_derivative(met[0].branch(rule_term(case, "forward"), side), x, indices)), names)
-               for side in (True, False))
+    yes, no = (
+        at.value(
+            met[0].on_boundary(formal_derivative(met[0].branch(rule_term(case, "forward"), side), x, indices)), names
+        )
+        for side in (True, False)
+    )
     return weight * yes + (1 - weight) * no
 
 
@@ -353,8 +394,14 @@ def minimise(found: Counterexample) -> Counterexample:
                 if new == 0 and name in found.case.op.positive:
                     continue
                 found.primals[name][c] = new
-                again = compare(found.kind, Evaluation(found.case, found.sizes, found.primals, found.integers), found.x, found.i, found.o)
-                if again is not None:
+                again = compare(
+                    found.kind,
+                    Evaluation(found.case, found.sizes, found.primals, found.integers),
+                    found.x,
+                    found.i,
+                    found.o,
+                )
+                if again is not None and not again.fault:
                     found = again
                     break
                 found.primals[name][c] = old
@@ -366,7 +413,7 @@ def number(v: Any) -> str:
     return str(v) if isinstance(v, Fraction) else f"{float((v.lo + v.hi) / 2):.12g}"
 
 
-def element(name: str, index: tuple[int, ...]) -> str:
+def element(name: str, index: Sequence[int | str]) -> str:
     return f"{name}[{','.join(map(str, index))}]" if index else name
 
 
@@ -381,18 +428,16 @@ def _decorators(rule: Callable[..., Any]) -> int:
     return sum(1 for line in inspect.getsourcelines(rule)[0] if line.startswith("@"))
 
 
-def rule_concerned(kind: str, case: Case, x: str) -> tuple[Callable[..., Any], str, Scalar]:
+def rule_concerned(found: Counterexample) -> tuple[Callable[..., Any], str, Scalar]:
     """The rule that the statement is about, the element that it gives, and its formula."""
-    case = replace(case, named_extents=True)
-    if kind == "adjoint" or (kind == "bounds" and x):
-        rule = case.op.vjps[case.op.variadic or x]
-        return rule, element("g" + x, case.index_names(x)), case.vjp(x, case.indices(x))  # type: ignore[arg-type]
-    rule = case.op.jvp_rule if kind != "bounds" else case.op.forward_rule
-    y = case.output.name
+    case = replace(found.case, named_extents=True)
+    op, y = case.op, case.output.name
+    which = found.rule or (found.x if found.kind == "adjoint" else "jvp")
+    rules = {"forward": (op.forward_rule, y, case.forward), "jvp": (op.jvp_rule, "d" + y, case.jvp)}
+    rule, name, term = rules.get(which) or (op.vjps[op.variadic or which], "g" + which, lambda i: case.vjp(which, i))
+    tensor = y if which in rules else which
     assert rule is not None
-    o = case.indices(y)
-    return rule, element(("d" if kind != "bounds" else "") + y, case.index_names(y)), (  # type: ignore[arg-type]
-        case.jvp(o) if kind != "bounds" else case.forward(o))
+    return rule, element(name, case.index_names(tensor)), term(case.indices(tensor))
 
 
 def report(found: Counterexample, again: str) -> str:
@@ -402,17 +447,19 @@ def report(found: Counterexample, again: str) -> str:
 
     case, kind = found.case, found.kind
     name = case.op.name
-    rule, left_side, formula = rule_concerned(kind, case, found.x)
+    rule, left_side, formula = rule_concerned(found)
     y = case.output.name
-    wrong = (element("g" + found.x, found.i) if kind == "adjoint" else element("d" + y, found.o))
+    wrong = element("g" + found.x, found.i) if kind == "adjoint" else element("d" + y, found.o)
     first = found.fault or f"{wrong} is {number(found.right)} but must be {number(found.left)}."
     claim = CLAIMS[kind]
     if kind == "adjoint":
         xs = case.differentiable
-        claim = (f"<jvp({', '.join('d' + x for x in xs)}), g> = "
-                 + " + ".join(f"<d{x}, vjp_{x}(g)>" for x in xs))
-    derived = {} if found.fault else {
-        e: Environment(case, dict(found.sizes), {}).index(getattr(case.size(), e)) for e in case.op.extents}
+        claim = f"<jvp({', '.join('d' + x for x in xs)}), g> = " + " + ".join(f"<d{x}, vjp_{x}(g)>" for x in xs)
+    derived = (
+        {}
+        if found.fault
+        else {e: Environment(case, dict(found.sizes), {}).index(getattr(case.size(), e)) for e in case.op.extents}
+    )
     at = " ".join(f"{k}={v}" for k, v in found.sizes.items())
     if derived:
         at += " -> " + " ".join(f"{k}={v}" for k, v in derived.items())
@@ -423,13 +470,19 @@ def report(found: Counterexample, again: str) -> str:
         point["g"] = {found.o: Fraction(1)}
     shown = [f"{element(n, c)} = {v}" for n, values in point.items() for c, v in values.items() if v != 0]
     shown += [f"{element(n, c)} = {v}" for n, values in found.integers.items() for c, v in values.items()]
-    lines = [f"REFUTED  {kind}[{name}]", "", f"  {first}", "",
-             f"  claim    {claim}    for all shapes and all reals",
-             f"  rule     {rule_location(rule)}",
-             f"             {left_side} = {to_text(formula)}",
-             f"  at       {at}", "",
-             "  counterexample (smallest found; entries not shown are 0)",
-             f"    {'      '.join(shown)}"]
+    lines = [
+        f"REFUTED  {kind}[{name}]",
+        "",
+        f"  {first}",
+        "",
+        f"  claim    {claim}    for all shapes and all reals",
+        f"  rule     {rule_location(rule)}",
+        f"             {left_side} = {to_text(formula)}",
+        f"  at       {at}",
+        "",
+        "  counterexample (smallest found; entries not shown are 0)",
+        f"    {'      '.join(shown)}",
+    ]
     if not found.fault:
         lines += [f"    left side  = {number(found.left)}", f"    right side = {number(found.right)}"]
     verdict = replay(found)
@@ -442,15 +495,25 @@ def report(found: Counterexample, again: str) -> str:
 
 
 def explain(kind: str, case: Case, what: str, residual: str) -> Outcome:
-    """The outcome of a proof that failed: REFUTED with a counterexample if there is one, else UNKNOWN with what was left."""
+    """The outcome of a proof that failed: REFUTED with a counterexample, else UNKNOWN with what was left."""
     from .python_code import script
 
     found = search(kind, case)
     if found is not None:
-        return Outcome(Verdict.REFUTED, report(found, case.op.name), {"at": found.sizes}, replay="" if found.fault else script(found))
-    lines = [f"UNKNOWN  {kind}[{case.op.name}]", "", f"  {what}.", "", f"  case     {case.id or 'only'}",
-             "  no counterexample was found at small shapes"]
+        return Outcome(
+            Verdict.REFUTED,
+            report(found, case.op.name),
+            {"at": found.sizes},
+            replay="" if found.fault else script(found),
+        )
+    lines = [
+        f"UNKNOWN  {kind}[{case.op.name}]",
+        "",
+        f"  {what}.",
+        "",
+        f"  case     {case.id or 'only'}",
+        "  no counterexample was found at small shapes",
+    ]
     if residual:
         lines.append(f"  left     {residual}")
     return Outcome(Verdict.UNKNOWN, "\n".join(lines), {"residual": residual})
-

@@ -121,7 +121,7 @@ class Translation:
             return text
         names = sorted(free_variables(t))  # a sum or a reciprocal: opaque, a function of its free indices
         arguments = [self.call(n, (), "Int", "Int") for n in names]
-        text = self.call(f"{t.op} {t.digest.hex()[:16]}", arguments, "Int", "Real")
+        text = self.call(f"{t.op} {t.digest.hex()}", arguments, "Int", "Real")
         if t.op == "reciprocal":
             inner = self.term(t.args[0])
             self.facts[f"(=> (distinct {inner} 0.0) (= (* {text} {inner}) 1.0))"] = None

@@ -3,6 +3,7 @@
 The specification groups axes (softmax: before, axis, after; reductions: kept, reduced; pointwise: all together). Here
 that grouping is done with reshape and moveaxis, on arrays of floats, of symbols or of anything else.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
@@ -66,13 +67,16 @@ def _reduction(op: str, shapes: Sequence[Shape], attributes: Mapping[str, Any]) 
     (shape,), axis = shapes, attributes["axis"]
     kept = [a for a in range(len(shape)) if a not in axis]
     sizes = {"I": prod(shape[a] for a in kept), "N": prod(shape[a] for a in axis)}
-    return Correspondence(case_of(op), sizes, {
-        "x": lambda x: x.transpose(kept + list(axis)).reshape((sizes["I"], sizes["N"])), "y": flattened})
+    return Correspondence(
+        case_of(op),
+        sizes,
+        {"x": lambda x: x.transpose(kept + list(axis)).reshape((sizes["I"], sizes["N"])), "y": flattened},
+    )
 
 
 def _along_axis(op: str, shapes: Sequence[Shape], attributes: Mapping[str, Any]) -> Correspondence:
     (shape,), axis = shapes, attributes["axis"]
-    sizes = {"B": prod(shape[:axis]), "N": shape[axis], "A": prod(shape[axis + 1:])}
+    sizes = {"B": prod(shape[:axis]), "N": shape[axis], "A": prod(shape[axis + 1 :])}
     grouped = (sizes["B"], sizes["N"], sizes["A"])
     return Correspondence(case_of(op), sizes, dict.fromkeys(("x", "y"), lambda x: x.reshape(grouped)))
 
@@ -80,17 +84,22 @@ def _along_axis(op: str, shapes: Sequence[Shape], attributes: Mapping[str, Any])
 def _concat(op: str, shapes: Sequence[Shape], attributes: Mapping[str, Any]) -> Correspondence:
     axis, count = attributes["axis"], len(shapes)
     case = case_of(op, label=f"{count} input{'s' * (count > 1)}")
-    before, after = prod(shapes[0][:axis]), prod(shapes[0][axis + 1:])
+    before, after = prod(shapes[0][:axis]), prod(shapes[0][axis + 1 :])
     sizes = {"B": before, "A": after, **{f"N{j}": s[axis] for j, s in enumerate(shapes)}}
 
     def layout(extent: int) -> Layout:
         return lambda x: x.reshape((before, extent, after))
 
-    return Correspondence(case, sizes, {**{f"x{j}": layout(s[axis]) for j, s in enumerate(shapes)},
-                                        "y": layout(sum(s[axis] for s in shapes))})
+    return Correspondence(
+        case,
+        sizes,
+        {**{f"x{j}": layout(s[axis]) for j, s in enumerate(shapes)}, "y": layout(sum(s[axis] for s in shapes))},
+    )
 
 
-def _batched(op: str, core: Mapping[str, int], shapes: Sequence[Shape], attribute_sizes: Mapping[str, int]) -> Correspondence:
+def _batched(
+    op: str, core: Mapping[str, int], shapes: Sequence[Shape], attribute_sizes: Mapping[str, int]
+) -> Correspondence:
     """Ops with leading batch axes: more than two are joined into one, which row-major order allows.
 
     core: for each tensor with batch axes, how many axes of its own it has.
@@ -102,7 +111,7 @@ def _batched(op: str, core: Mapping[str, int], shapes: Sequence[Shape], attribut
     layout: dict[str, Layout] = {}
     if ndim > 2:
         for name, own in core.items():
-            layout[name] = lambda x, own=own: x.reshape((prod(x.shape[:x.ndim - own]), *x.shape[x.ndim - own:]))  # type: ignore[misc]
+            layout[name] = lambda x, own=own: x.reshape((prod(x.shape[: x.ndim - own]), *x.shape[x.ndim - own :]))  # type: ignore[misc]
     given = {t.name: s for t, s in zip(case.inputs, shapes, strict=False)}
     spec_shapes = {n: layout[n](np.empty(s)).shape if n in layout else s for n, s in given.items()}
     sizes = {**extents(case, spec_shapes), **attribute_sizes}
@@ -110,7 +119,9 @@ def _batched(op: str, core: Mapping[str, int], shapes: Sequence[Shape], attribut
 
 
 def _spatial(attributes: Mapping[str, Any]) -> dict[str, int]:
-    return {f"{name}_{axis}": n for name in ("stride", "padding") for axis, n in zip("hw", attributes[name], strict=True)}
+    return {
+        f"{name}_{axis}": n for name in ("stride", "padding") for axis, n in zip("hw", attributes[name], strict=True)
+    }
 
 
 def correspondence(op: str, shapes: Sequence[Shape], attributes: Mapping[str, Any]) -> Correspondence:
@@ -152,7 +163,11 @@ def runtime_attributes(case: Case, sizes: Mapping[str, Any]) -> dict[str, Any]:
         return {"axis": 1}
     if op in ("reshape", "broadcast_to"):
         return {"shape": tuple(sizes[a] for a in case.output.axes)}
-    spatial = {name: (sizes[f"{name}_h"], sizes[f"{name}_w"]) for name in ("stride", "padding") if f"{name}_h" in case.op.attributes}
+    spatial = {
+        name: (sizes[f"{name}_h"], sizes[f"{name}_w"])
+        for name in ("stride", "padding")
+        if f"{name}_h" in case.op.attributes
+    }
     if op == "max_pool":
         spatial["kernel"] = (sizes["U"], sizes["V"])
     return spatial

@@ -1,4 +1,5 @@
-"""The small shapes at which the kernels are proved: ties possible, repeats, stride, padding, 0 to 2 batch axes, every axis."""
+"""The shapes at which the kernels are proved: small, with repeats, stride, padding, 0 to 2 batch axes, every axis."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -32,6 +33,8 @@ def _examples() -> list[Example]:
     def example(op: str, name: str, *shapes: Shape, indices: tuple[int, ...] = (), **attributes: Any) -> None:
         found.append(Example(op, name, shapes, attributes, indices))
 
+    shape: Shape
+    axis: tuple[int, ...]
     for op in ("add", "sub", "mul", "maximum", "mse_loss"):
         for shape in ((), (3,), (2, 3), (2, 1, 2)):
             example(op, shape_name(shape), shape, shape)
@@ -39,11 +42,24 @@ def _examples() -> list[Example]:
         for shape in ((), (3,), (2, 3), (0,), (2, 1, 2)):
             example(op, shape_name(shape), shape)
     for op in ("reduce_sum", "reduce_mean"):
-        for shape, axis in (((3,), (0,)), ((2, 3), (0,)), ((2, 3), (1,)), ((2, 2, 3), (1,)), ((2, 3, 2), (0, 2)), ((2, 2), ()),
-                            ((2, 3), (0, 1)), ((), ())):
+        for shape, axis in (
+            ((3,), (0,)),
+            ((2, 3), (0,)),
+            ((2, 3), (1,)),
+            ((2, 2, 3), (1,)),
+            ((2, 3, 2), (0, 2)),
+            ((2, 2), ()),
+            ((2, 3), (0, 1)),
+            ((), ()),
+        ):
             for keepdims in (False, True) if len(shape) > 1 else (False,):
-                example(op, f"{shape_name(shape)}-axis{'-'.join(map(str, axis)) or 'none'}{'-keepdims' * keepdims}", shape,
-                        axis=axis, keepdims=keepdims)
+                example(
+                    op,
+                    f"{shape_name(shape)}-axis{'-'.join(map(str, axis)) or 'none'}{'-keepdims' * keepdims}",
+                    shape,
+                    axis=axis,
+                    keepdims=keepdims,
+                )
     example("reduce_sum", "empty-axis", (2, 0), axis=(1,), keepdims=False)
     for batch in ((), (2,), (2, 1)):
         example("matmul", f"batch{len(batch)}", (*batch, 2, 3), (*batch, 3, 2))
@@ -56,17 +72,41 @@ def _examples() -> list[Example]:
     example("linear", "no-bias", (2, 3), (2, 3))
     example("linear", "empty-batch", (0, 3), (2, 3), (2,))
     example("layer_norm", "one-element", (2, 1), (1,), (1,), eps=1e-5)
-    for r, s in (((), ()), ((3,), (3,)), ((1,), (3,)), ((), (2, 2)), ((3,), (2, 3)), ((2,), (2, 2)), ((2, 1), (2, 3)), ((1, 3), (2, 2, 3)), ((1, 1), (2, 2))):
+    for r, s in (
+        ((), ()),
+        ((3,), (3,)),
+        ((1,), (3,)),
+        ((), (2, 2)),
+        ((3,), (2, 3)),
+        ((2,), (2, 2)),
+        ((2, 1), (2, 3)),
+        ((1, 3), (2, 2, 3)),
+        ((1, 1), (2, 2)),
+    ):
         example("broadcast_to", f"{shape_name(r)}-to-{shape_name(s)}", r, shape=s)
-    for r, s in (((), (1,)), ((6,), (2, 3)), ((2, 3), (3, 2)), ((2, 3), (6,)), ((2, 1, 3), (3, 2)), ((4, 2), (2, 2, 2)), ((0, 3), (0,))):
+    for r, s in (
+        ((), (1,)),
+        ((6,), (2, 3)),
+        ((2, 3), (3, 2)),
+        ((2, 3), (6,)),
+        ((2, 1, 3), (3, 2)),
+        ((4, 2), (2, 2, 2)),
+        ((0, 3), (0,)),
+    ):
         example("reshape", f"{shape_name(r)}-to-{shape_name(s)}", r, shape=s)
-    for axis in (0, 1, 2):
+    for along in (0, 1, 2):
         for lengths in ((2,), (1, 2), (2, 1, 1)):
             base = [2, 2, 2]
-            shapes = tuple(tuple(n if a == axis else e for a, e in enumerate(base)) for n in lengths)
-            example("concat", f"axis{axis}-{len(lengths)}", *shapes, axis=axis)
+            shapes = tuple(tuple(n if a == along else e for a, e in enumerate(base)) for n in lengths)
+            example("concat", f"axis{along}-{len(lengths)}", *shapes, axis=along)
     example("concat", "with-empty", (2,), (0,), (1,), axis=0)
-    for name, indices in (("repeats", (1, 1, 0)), ("outside", (-1, 0, 2)), ("none", ()), ("all-one-row", (2, 2, 2, 2)), ("far", (7, -8, 1))):
+    for name, indices in (
+        ("repeats", (1, 1, 0)),
+        ("outside", (-1, 0, 2)),
+        ("none", ()),
+        ("all-one-row", (2, 2, 2, 2)),
+        ("far", (7, -8, 1)),
+    ):
         example("gather_rows", name, (3, 2), (len(indices),), indices=indices)
     for op in ("softmax", "log_softmax"):
         for shape, axis in (((3,), 0), ((2, 3), 1), ((2, 3), 0), ((2, 2, 2), 1), ((1,), 0), ((2, 3, 0), 1)):

@@ -1,6 +1,6 @@
 """The float obligations: the shipped functions, in float32 and float64, against the exact value of the specification.
 
-Every example is one call of a public function, of jvp or of vjp, on arrays that hypothesis makes, and it runs three times:
+Every example is one call of a public function, of jvp or of vjp, on arrays that hypothesis makes. It runs three times:
 
     on floats                   as shipped
     on pairs (value, bound)     the same code; only the dtype gate lets objects pass: running_error.py gives the bound
@@ -10,6 +10,7 @@ Every example is one call of a public function, of jvp or of vjp, on arrays that
 unchanged inputs, results that share no memory with an input or with each other, a pullback that gives the same twice.
 Nan, infinities and signed zeros are the subject of nonfinite.py.
 """
+
 from __future__ import annotations
 
 import os
@@ -17,10 +18,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from fractions import Fraction
 from itertools import product
 from math import prod
-from typing import Any
+from typing import Any, Literal, cast
 from unittest.mock import patch
 
 import numpy as np
@@ -29,7 +29,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import gradproof
-from gradproof import dtypes
+from gradproof import dtypes, tape
 from gradproof.op import OPS as RUNTIME
 from gradproof.op import Op as RuntimeOp
 
@@ -44,7 +44,7 @@ from .nonfinite import TABLE, Row, as_array
 from .running_error import BITS, PAIRS, interval, iv
 
 NIGHTLY = os.environ.get("GRADPROOF_FUZZ") == "nightly"
-EXAMPLES = 15  # for each of WAYS
+EXAMPLES = 10  # for each of WAYS
 PRECISIONS = (BITS, 4 * BITS, 16 * BITS)
 # Directions whose every result must have a bound if it is a float at all: no intermediate may overflow before it does.
 # The others add or multiply on the way (vjp: over what was broadcast).
@@ -84,7 +84,7 @@ class Call:
     @property
     def names(self) -> list[str]:
         op = RUNTIME[self.op]
-        return [f"x{k}" for k in range(len(self.arrays))] if op.variadic else list(op.inputs[:len(self.arrays)])
+        return [f"x{k}" for k in range(len(self.arrays))] if op.variadic else list(op.inputs[: len(self.arrays)])
 
     def function(self) -> Callable[..., Any]:
         f, attributes = getattr(gradproof, self.op), self.attributes
@@ -101,8 +101,11 @@ class Call:
         inside = f"[{names}]" if RUNTIME[self.op].variadic else names
         f = f"gradproof.{self.op}({inside}{''.join(f', {k}={v!r}' for k, v in self.attributes.items())})"
         tangents = [f"d{n}" if d is not None else "None" for n, d in zip(self.names, self.directions, strict=False)]
-        shown = {"forward": f, "jvp": f"gradproof.jvp(lambda {names}: {f}, ({names},), ({', '.join(tangents)},))[1]",
-                 "vjp": f"gradproof.vjp(lambda {names}: {f}, {names})[1](g)"}[direction]
+        shown = {
+            "forward": f,
+            "jvp": f"gradproof.jvp(lambda {names}: {f}, ({names},), ({', '.join(tangents)},))[1]",
+            "vjp": f"gradproof.vjp(lambda {names}: {f}, {names})[1](g)",
+        }[direction]
         assigned = [*self.names, *(tangents if direction == "jvp" else ["g"] if direction == "vjp" else [])]
         return "\n".join([*(f"{n} = {t}" for n, t in zip(assigned, self.texts, strict=False) if n != "None"), shown])
 
@@ -125,7 +128,7 @@ class Form:
     indices: np.ndarray | None = None
 
 
-EXTENTS, FULL = st.sampled_from((2, 1, 3, 2, 3, 0, 2, 3)), st.sampled_from((2, 1, 3))
+EXTENTS, FULL, FEW = (st.sampled_from(n) for n in ((2, 1, 3, 2, 3, 0, 2, 3), (2, 1, 3), (1, 2)))
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
 
@@ -135,7 +138,7 @@ def _shape(draw: Draw, least: int = 0, most: int = 3, extents: Any = EXTENTS) ->
 
 def _narrowed(draw: Draw, shape: Shape) -> Shape:
     """A shape that broadcasts to this one."""
-    kept = shape[draw(st.integers(0, len(shape))):] if draw(st.booleans()) else shape
+    kept = shape[draw(st.integers(0, len(shape))) :] if draw(st.booleans()) else shape
     return tuple(1 if draw(st.integers(0, 3)) == 3 else n for n in kept)
 
 
@@ -156,7 +159,8 @@ def _reduction(draw: Draw, extents: Any = EXTENTS) -> Form:
     axes = st.lists(st.integers(-rank, rank - 1), unique_by=lambda a: a % rank) if rank else st.just([])
     axis = draw(st.one_of(st.none(), axes.map(tuple), *([st.integers(-rank, rank - 1)] if rank else [])))
     keepdims = draw(st.booleans())
-    return Form([shape], np.sum(np.zeros(shape), axis=axis, keepdims=keepdims).shape, {"axis": axis, "keepdims": keepdims})
+    out = np.sum(np.zeros(shape), axis=axis, keepdims=keepdims).shape
+    return Form([shape], out, {"axis": axis, "keepdims": keepdims})
 
 
 def _softmax(draw: Draw) -> Form:
@@ -177,7 +181,7 @@ def _matmul(draw: Draw) -> Form:
 
 def _linear(draw: Draw) -> Form:
     lead, i, o = _shape(draw, 0, 2), draw(EXTENTS), draw(EXTENTS)
-    return Form([(*lead, i), (o, i), (o,)][:draw(st.sampled_from((3, 2)))], (*lead, o))
+    return Form([(*lead, i), (o, i), (o,)][: draw(st.sampled_from((3, 2)))], (*lead, o))
 
 
 def _mse_loss(draw: Draw) -> Form:
@@ -232,8 +236,8 @@ def _windows(draw: Draw, least_padding: Any) -> tuple[Shape, Shape, Shape, Shape
 
 def _conv(draw: Draw) -> Form:
     kernel, stride, padding, extent, out = _windows(draw, lambda kernel: 2)
-    lead, c, o = _shape(draw, 0, 1, st.sampled_from((1, 2, 0))), draw(st.sampled_from((1, 2))), draw(st.sampled_from((1, 2)))
-    shapes = [(*lead, c, *extent), (o, c, *kernel), (o,)][:draw(st.sampled_from((3, 2)))]
+    lead, c, o = _shape(draw, 0, 1, st.sampled_from((1, 2, 0))), draw(FEW), draw(FEW)
+    shapes = [(*lead, c, *extent), (o, c, *kernel), (o,)][: draw(st.sampled_from((3, 2)))]
     return Form(shapes, (*lead, o, *out), {"stride": stride, "padding": padding})
 
 
@@ -244,31 +248,49 @@ def _max_pool(draw: Draw) -> Form:
 
 
 FORMS: dict[str, Callable[[Draw], Form]] = {
-    **dict.fromkeys(("neg", "exp", "relu"), _unary), **dict.fromkeys(("add", "sub", "mul", "maximum"), _binary),
-    "reduce_sum": _reduction, "reduce_mean": lambda draw: _reduction(draw, FULL), "softmax": _softmax, "log_softmax": _softmax,
-    "matmul": _matmul, "linear": _linear, "mse_loss": _mse_loss, "layer_norm": _layer_norm, "reshape": _reshape,
-    "broadcast_to": _broadcast_to, "concat": _concat, "gather_rows": _gather_rows, "conv": _conv, "max_pool": _max_pool}
+    **dict.fromkeys(("neg", "exp", "relu"), _unary),
+    **dict.fromkeys(("add", "sub", "mul", "maximum"), _binary),
+    **dict.fromkeys(("softmax", "log_softmax"), _softmax),
+    "reduce_sum": _reduction,
+    "reduce_mean": lambda draw: _reduction(draw, FULL),
+    "matmul": _matmul,
+    "linear": _linear,
+    "mse_loss": _mse_loss,
+    "layer_norm": _layer_norm,
+    "reshape": _reshape,
+    "broadcast_to": _broadcast_to,
+    "concat": _concat,
+    "gather_rows": _gather_rows,
+    "conv": _conv,
+    "max_pool": _max_pool,
+}
 
 
 def _numbers(dtype: Any) -> dict[str, Any]:
     """Ways to make a number, or a whole array from a seed."""
-    info, width = np.finfo(dtype), 8 * np.dtype(dtype).itemsize
+    info, width = np.finfo(dtype), cast(Literal[32, 64], 8 * np.dtype(dtype).itemsize)
     ties = [0.0, 1.0, -1.0, 2.0, -0.0, 0.5, -3.0]
     limit, small, root = float(info.max) / 4, float(info.smallest_subnormal), float(np.sqrt(info.max))
-    wide = [x * s for x in (1000.0, 80.0, limit, small, float(info.tiny), root, 1 / root, 3 * small, 700.0) for s in (1, -1)]
-    wide = [float(np.dtype(dtype).type(x)) for x in wide]
-    return {"ties": st.sampled_from(ties), "seed": None, "near": st.floats(-8, 8, width=width),  # type: ignore[arg-type]
-            "wide": st.sampled_from(ties + wide), "any": st.floats(-limit, limit, width=width)}  # type: ignore[arg-type]
+    sizes = (1000.0, 80.0, limit, small, float(info.tiny), root, 1 / root, 3 * small, 700.0)
+    wide = [float(dtype(s * x)) for x in sizes for s in (1, -1)]
+    return {
+        "ties": st.sampled_from(ties),
+        "seed": None,
+        "near": st.floats(-8, 8, width=width),
+        "wide": st.sampled_from(ties + wide),
+        "any": st.floats(-limit, limit, width=width),
+    }
 
 
 NUMBERS = {np.dtype(t): _numbers(t) for t in (np.float64, np.float32)}
-WAYS = ("seed", "wide", "ties", "")  # of a whole call; "": each array in its own way
+WAYS = ("ties", "wide", "seed", "")  # of a whole call; "": each array in its own way
 ARRANGED: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "{}": lambda x: x,
     "np.broadcast_to({}, {shape})": lambda x: np.broadcast_to(x, x.shape),  # read-only
     "np.asfortranarray({})": np.asfortranarray,
     "np.repeat({}, 2, axis=-1)[..., ::2]": lambda x: np.repeat(x, 2, axis=-1)[..., ::2],
-    "np.flip(np.flip({}).copy())": lambda x: np.flip(np.flip(x).copy())}
+    "np.flip(np.flip({}).copy())": lambda x: np.flip(np.flip(x).copy()),
+}
 
 
 def _array(draw: Draw, shape: Shape, dtype: Any, way: str) -> tuple[np.ndarray, str]:
@@ -278,7 +300,7 @@ def _array(draw: Draw, shape: Shape, dtype: Any, way: str) -> tuple[np.ndarray, 
         x = np.random.default_rng(draw(st.integers(0, 999))).normal(size=shape).astype(dtype)
     else:
         x = np.array(draw(st.lists(numbers, min_size=size, max_size=size)), dtype).reshape(shape)
-    arrangement = draw(st.sampled_from(list(ARRANGED)[:None if shape else 2]))
+    arrangement = draw(st.sampled_from(list(ARRANGED)[: None if shape else 2]))
     return ARRANGED[arrangement](x), arrangement.format(array_text(x), shape=shape)
 
 
@@ -292,8 +314,14 @@ def calls(draw: Draw, op: str, direction: str, way: str) -> Call:
     if form.indices is not None:
         arrays.append((form.indices, array_text(form.indices)))
         directions += [(None, "None")] if direction == "jvp" else []
-    return Call(op, tuple(x for x, _ in arrays), form.attributes, tuple(d for d, _ in directions), form.out,
-                tuple(t for _, t in (*arrays, *directions)))
+    return Call(
+        op,
+        tuple(x for x, _ in arrays),
+        form.attributes,
+        tuple(d for d, _ in directions),
+        form.out,
+        tuple(t for _, t in (*arrays, *directions)),
+    )
 
 
 # ---------------------------------------------------------------- the three runs
@@ -332,6 +360,7 @@ def on_pairs(call: Call, direction: str) -> Arrays:
 
 def exactly(call: Call, direction: str) -> Arrays:
     """Enclosures of the exact values at the current precision."""
+
     def enclosures(x: Any) -> Any:
         if x is None or x.dtype.kind != "f":
             return x
@@ -426,25 +455,29 @@ def _specified(op: Any, inputs: Any, attributes: Any, tangents: Any = None, g: A
         tensors["g"] = reader(case.output.name, g)
     for name in case.op.positive:  # read as in a run on pairs: 1e-5 is the decimal
         tensors[name] = lambda n=name: interval(read_constant(attributes[n])[0])
-    named = dict(zip((t.name for t in present), shapes, strict=True)) | {"g": RUNTIME[op.name].shape(*shapes, **attributes)}
+    named = dict(zip((t.name for t in present), shapes, strict=True)) | {"g": op.shape(*shapes, **attributes)}
     return Entry(link, named, Environment(case, dict(link.sizes), tensors, indices, Enclosures()))
 
 
 # ---------------------------------------------------------------- one example
 @dataclass
 class Tally:
-    """What the examples of one obligation showed."""
+    """What the examples of one obligation showed. An error in ulps of the result is large where terms cancel."""
 
     examples: int = 0
     values: int = 0
     no_claim: int = 0
     ratio: float = 0.0
     ulps: float = 0.0
-    reasons: dict[str, int] = field(default_factory=dict)
 
     def data(self) -> dict[str, Any]:
-        return {"examples": self.examples, "values": self.values, "no_claim": self.no_claim,
-                "largest_ratio": float(f"{self.ratio:.3g}"), "largest_error_ulps": float(f"{self.ulps:.3g}")}
+        return {
+            "examples": self.examples,
+            "values": self.values,
+            "no_claim": self.no_claim,
+            "largest_ratio": float(f"{self.ratio:.3g}"),
+            "largest_error_ulps": float(f"{self.ulps:.3g}"),
+        }
 
 
 def check_example(call: Call, direction: str, tally: Tally) -> None:
@@ -455,6 +488,9 @@ def check_example(call: Call, direction: str, tally: Tally) -> None:
             pairs: Arrays | None = on_pairs(call, direction)
         except Undecided:
             pairs = None
+        except Exception as error:
+            text = f"{call.text(direction)}\n  its run on pairs raised {type(error).__name__}: {error}"
+            raise Disagreement(text) from error
     for bits in PRECISIONS:
         iv.prec = bits
         try:
@@ -465,7 +501,15 @@ def check_example(call: Call, direction: str, tally: Tally) -> None:
             continue
         finally:
             iv.prec = BITS
-    raise Disagreement(f"{call.text(direction)}\n  the exact value is not known well enough, even with {PRECISIONS[-1]} bits")
+    raise Disagreement(f"{call.text(direction)}\n  {PRECISIONS[-1]} bits do not decide whether the bound is kept")
+
+
+def fitting(value: Any, like: Any) -> Any:
+    """In place of the runtime's `fitted`, which converts what a rule gives."""
+    x = np.asarray(value)
+    if (x.shape, x.dtype) != (like.shape, like.dtype):
+        raise TypeError(f"a rule gives {x.dtype} {x.shape} where {like.dtype} {like.shape} belongs")
+    return x
 
 
 def observed(call: Call, direction: str) -> Arrays:
@@ -473,8 +517,9 @@ def observed(call: Call, direction: str) -> Arrays:
     given = [x for x in (*call.arrays, *call.directions) if x is not None]
     before = [x.tobytes() for x in given]
     try:
-        got = results(call, direction, call.arrays, call.directions)
-        again = results(call, direction, call.arrays, call.directions, pulls=2)
+        with patch.object(tape, "fitted", fitting):
+            got = results(call, direction, call.arrays, call.directions)
+        again = results(call, direction, call.arrays, call.directions, pulls=2) if direction == "vjp" else got
     except Exception as error:
         raise Disagreement(f"{call.text(direction)}\n  raised {type(error).__name__}: {error}") from error
 
@@ -490,83 +535,99 @@ def observed(call: Call, direction: str) -> Arrays:
         require(expected is None or x.shape == expected, f"{name} has shape {x.shape}, must have {expected}")
         require(x.flags.writeable, f"{name} is read-only")
         others = [*given, *(y for n, y in got.items() if n != name)]
-        require(not any(np.shares_memory(x, y) for y in others), f"{name} shares memory with an argument or another result")
-        require(x.tobytes() == again[name].tobytes(), f"{name} is another one when the same is computed again")
+        apart = not any(np.shares_memory(x, y) for y in others)
+        require(apart, f"{name} shares memory with an argument or another result")
+        require(x.tobytes() == again[name].tobytes(), f"{name} is another when the pullback is called again")
     return got
 
 
 def compare(call: Call, direction: str, got: Arrays, pairs: Arrays | None, exact: Arrays, tally: Tally) -> bool:
     """Whether the enclosures were narrow enough to decide; raises Disagreement where a bound is exceeded."""
     found = Tally()
-    greatest = PAIRS[call.dtype].meanings.greatest_float
-    for name, want in exact.items():
-        if direction != "forward" and name == "y":
+    no_excuse = call.op in NEVER_OVERFLOWS_FIRST[direction].split()
+    for name, enclosures in exact.items():
+        if name == "y" and direction != "forward":
             continue
-        want = np.asarray(want, dtype=object)
-        if got[name].shape != want.shape:
-            raise Disagreement(f"{call.text(direction)}\n  {name} has shape {got[name].shape}, must have {want.shape}")
+        want = np.asarray(enclosures, dtype=object)
         for i in product(*map(range, want.shape)):
             pair, x, value = None if pairs is None else pairs[name][i], want[i], float(got[name][i])
+            entry = f"{name}[{','.join(map(str, i))}]" if i else name
             found.values += 1
             if pair is None or not pair.claimed:
                 found.no_claim += 1
-                if call.op in NEVER_OVERFLOWS_FIRST[direction].split() and (abs(x) < greatest) is not False:
-                    raise Disagreement(_message(call, direction, name, i, value, x,
-                                                "an intermediate overflows or cannot be bounded, though the result is a float"))
+                if no_excuse and (abs(x) < PAIRS[call.dtype].meanings.greatest_float) is not False:
+                    raise Disagreement(_message(call, direction, entry, value, x, "none: an intermediate may overflow"))
                 continue
-            error = abs(interval(value) - x) if np.isfinite(value) else iv.mpf("inf")
-            if (error <= pair.e.b) is True:
-                found.ratio = max(found.ratio, float((error.b / pair.e.b).b) if pair.e.b > 0 else 0.0)
-                found.ulps = max(found.ulps, float(error.b) / float(np.spacing(np.abs(got[name][i]))))
-            elif (error > pair.e.b) is True:
-                raise Disagreement(_message(call, direction, name, i, value, x, f"bound   {float(pair.e.b)!r}"))
-            else:
+            error, bound = abs(interval(value) - x) if np.isfinite(value) else iv.mpf("inf"), pair.e.b
+            if (error > bound) is True:
+                raise Disagreement(_message(call, direction, entry, value, x, f"{float(bound)!r}"))
+            if (error <= bound) is not True:
                 return False
+            found.ratio = max(found.ratio, float((error.b / bound).b) if bound > 0 else 0.0)
+            scale = max(abs(value), min(float(abs(x).b), float(np.finfo(call.dtype).max)))
+            found.ulps = max(found.ulps, float(error.b) / float(np.spacing(call.dtype.type(scale))))
     tally.values += found.values
     tally.no_claim += found.no_claim
     tally.ratio, tally.ulps = max(tally.ratio, found.ratio), max(tally.ulps, found.ulps)
     return True
 
 
-def _message(call: Call, direction: str, name: str, i: tuple[int, ...], value: float, x: Any, bound: str) -> str:
-    entry = f"{name}[{','.join(map(str, i))}]" if i else name
-    exact = iv.nstr(x.mid, 20).strip("[]").split(",")[0]
-    return "\n".join([call.text(direction), "", f"  {entry} in {call.dtype}", f"    result  {value!r}", f"    exact   {exact}", f"    {bound}"])
+def _message(call: Call, direction: str, entry: str, value: float, exact: Any, bound: str) -> str:
+    digits = iv.nstr(exact.mid, 20).strip("[]").split(",")[0]
+    return "\n".join(
+        [
+            call.text(direction),
+            "",
+            f"{entry} in {call.dtype}",
+            f"  result  {value!r}",
+            f"  exact   {digits}",
+            f"  bound   {bound}",
+        ]
+    )
 
 
 # ---------------------------------------------------------------- the obligations
 def fuzz(op: str, direction: str) -> Outcome:
-    tally, label = Tally(), f"float[{op}-{direction}]"
+    tally = Tally()
     if op not in FORMS:
-        return Outcome(Verdict.FAILED, _failed(label, "there is no form of call for this op: add it to FORMS in link/floats.py"))
+        return _failed(op, direction, "there is no form of call for this op: add it to FORMS in link/floats.py", tally)
 
     def every(call: Call) -> None:
         check_example(call, direction, tally)
 
+    configured = settings(
+        max_examples=EXAMPLES * (20 if NIGHTLY else 1),
+        derandomize=not NIGHTLY,
+        database=None,
+        deadline=None,
+        phases=(Phase.generate, Phase.shrink),
+        report_multiple_bugs=False,
+        suppress_health_check=list(HealthCheck),
+    )
     try:
         for way in WAYS:
-            settings(max_examples=EXAMPLES * (20 if NIGHTLY else 1), derandomize=not NIGHTLY, database=None, deadline=None,
-                     phases=(Phase.generate, Phase.shrink), report_multiple_bugs=False,
-                     suppress_health_check=list(HealthCheck))(given(calls(op, direction, way))(every))()
+            configured(given(calls(op, direction, way))(every))()
     except Disagreement as found:
-        return Outcome(Verdict.FAILED, _failed(label, str(found)), tally.data())
+        return _failed(op, direction, str(found), tally)
     if tally.values == tally.no_claim:
-        return Outcome(Verdict.FAILED, _failed(label, "no example had a bound: nothing was tested"), tally.data())
+        return _failed(op, direction, "no example had a bound: nothing was tested", tally)
     return Outcome(Verdict.TESTED, data=tally.data())
 
 
 def check_table(op: str) -> Outcome:
     """Nan, infinities and signed zeros give what the table of the op declares, in both dtypes."""
-    label, rows = f"float[{op}-nonfinite]", TABLE.get(op, [])
+    rows = TABLE.get(op, [])
+    tally = Tally(examples=len(rows) * len(NUMBERS))
     missing = [d for d in CLAIMS if d not in {row.direction for row in rows}]
     if missing:
-        return Outcome(Verdict.FAILED, _failed(label, f"nothing is declared for {', '.join(missing)}: add rows to link/nonfinite.py"))
+        text = f"nothing is declared for {', '.join(missing)}: add rows to link/nonfinite.py"
+        return _failed(op, "nonfinite", text, tally)
     for row, dtype in product(rows, NUMBERS):
         try:
             check_row(op, row, dtype)
         except Disagreement as found:
-            return Outcome(Verdict.FAILED, _failed(label, str(found)))
-    return Outcome(Verdict.TESTED, data={"examples": 2 * len(rows), "no_claim": 0, "largest_ratio": 0.0, "largest_error_ulps": 0.0})
+            return _failed(op, "nonfinite", str(found), tally)
+    return Outcome(Verdict.TESTED, data=tally.data())
 
 
 def check_row(op: str, row: Row, dtype: Any) -> None:
@@ -579,22 +640,41 @@ def check_row(op: str, row: Row, dtype: Any) -> None:
         x, want = got[name], np.array(gives, dtype)
         same = x.shape == want.shape and np.array_equal(x, want, equal_nan=True)
         if not same or (row.signed and np.any(np.signbit(x) != np.signbit(want), where=want == 0)):
-            raise Disagreement(f"{call.text(row.direction)}\n\n  {name} in {dtype}\n"
-                               f"    result    {x.tolist()}\n    declared  {want.tolist()}")
+            raise Disagreement(
+                "\n".join(
+                    [
+                        call.text(row.direction),
+                        "",
+                        f"{name} in {dtype}",
+                        f"  result    {x.tolist()}",
+                        f"  declared  {want.tolist()}",
+                    ]
+                )
+            )
 
 
-def _failed(label: str, text: str) -> str:
-    return f"FAILED  {label}\n\n" + "\n".join(f"  {line}".rstrip() for line in text.splitlines())
+def _failed(op: str, case: str, text: str, tally: Tally) -> Outcome:
+    lines = [f"FAILED  float[{op}-{case}]", "", *(f"  {line}".rstrip() for line in text.splitlines())]
+    return Outcome(Verdict.FAILED, "\n".join(lines), tally.data())
 
 
-CLAIMS = {"forward": "|y - exact| <= running error bound", "jvp": "|dy - exact| <= running error bound",
-          "vjp": "|gx - exact| <= running error bound, every input"}
+CLAIMS = {
+    "forward": "|y - exact| <= running error bound",
+    "jvp": "|dy - exact| <= running error bound",
+    "vjp": "|gx - exact| <= running error bound, every input",
+}
 
 
 def obligations() -> Iterator[Obligation]:
+    over = f"{EXAMPLES * len(WAYS)} derandomised examples, float32 and float64"
     for op in OPS:
         for direction, claim in CLAIMS.items():
-            yield Obligation("float", op, direction, claim, f"{EXAMPLES * len(WAYS)} derandomised examples, float32 and float64",
-                             lambda op=op, d=direction: fuzz(op, d))  # type: ignore[misc]
-        yield Obligation("float", op, "nonfinite", "nan, inf, -inf and -0.0 give what the op's table declares",
-                         "the rows of the table, float32 and float64", lambda op=op: check_table(op))  # type: ignore[misc]
+            yield Obligation("float", op, direction, claim, over, lambda op=op, d=direction: fuzz(op, d))  # type: ignore[misc]
+        yield Obligation(
+            "float",
+            op,
+            "nonfinite",
+            "nan, inf, -inf and -0.0 give what the op's table declares",
+            "every row of the table, float32 and float64",
+            lambda op=op: check_table(op),
+        )  # type: ignore[misc]

@@ -1,16 +1,21 @@
-"""Planted wrong kernels: NumPy rules that must be refuted by `kernel`, with a float input at which they are wrong."""
+"""Planted wrong rules of the runtime: NumPy kernels that `kernel` must refute, shape rules that `shape` must."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 import gradproof
+from gradproof.errors import ShapeError
 from gradproof.op import OPS as RUNTIME
 
 from ..obligations import Obligation, Outcome, Verdict
+from ..op import OPS
+from . import shapes
 from .examples import EXAMPLES
 from .kernels import Run, prove_run
 
@@ -26,6 +31,10 @@ class WrongKernel:
     wrong: Callable[..., Any]
 
     @property
+    def kind(self) -> str:
+        return "shape" if self.rule == "shape" else "kernel"
+
+    @property
     def direction(self) -> str:
         return self.rule.split()[0]
 
@@ -33,7 +42,7 @@ class WrongKernel:
 WRONG: list[WrongKernel] = []
 
 
-def plant(op: str, name: str, rule: str, example: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def plant(op: str, name: str, rule: str, example: str = "") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     def register(wrong: Callable[..., Any]) -> Callable[..., Any]:
         WRONG.append(WrongKernel(op, name, rule, example, wrong))
         return wrong
@@ -144,8 +153,8 @@ def pool_all(g: Any, inputs: Any, out: Any, residual: Any, *, kernel: Any, strid
     gx = np.zeros_like(x)
     for u in range(2):
         for v in range(2):
-            cells = gx[u:u + 2, v:v + 2]
-            cells += np.where(x[u:u + 2, v:v + 2] == out, g, 0)
+            cells = gx[u : u + 2, v : v + 2]
+            cells += np.where(x[u : u + 2, v : v + 2] == out, g, 0)
     return gx
 
 
@@ -174,24 +183,82 @@ def add_wrong(inputs: Any) -> Any:
     return inputs[0] + 0 * inputs[1], None
 
 
+# ---------------------------------------------------------------- wrong shape rules, refuted by `shape`
+def window_count(extent: Any, window: Any, step: Any, pad: Any) -> Any:
+    return (extent + 2 * pad - window) // step + 1
+
+
+@plant("conv", "shape-phantom-output-at-stride-0", "shape")  # 4: division by 0 gives 0, so there is one phantom output
+def conv_stride_zero(x: Any, weight: Any, bias: Any = None, *, stride: Any, padding: Any) -> Any:
+    out: tuple[Any, ...] = ()
+    for extent, window, step, pad in zip(x[-2:], weight[-2:], stride, padding, strict=True):
+        if step < 0 or pad < 0 or window < 1 or extent + 2 * pad < window:
+            raise ShapeError("conv: no window")
+        out += (1 if step == 0 else window_count(extent, window, step, pad),)
+    return (*x[:-3], weight[0], *out)
+
+
+@plant(
+    "conv", "shape-truncated-subtraction", "shape"
+)  # 6: max(H + 2 padding - U, 0)
+def conv_truncated(x: Any, weight: Any, bias: Any = None, *, stride: Any, padding: Any) -> Any:
+    out: tuple[Any, ...] = ()
+    for extent, window, step, pad in zip(x[-2:], weight[-2:], stride, padding, strict=True):
+        if step < 1 or pad < 0 or window < 1:
+            raise ShapeError("conv: no window")
+        out += (1 if extent + 2 * pad < window else window_count(extent, window, step, pad),)
+    return (*x[:-3], weight[0], *out)
+
+
+@plant("max_pool", "shape-one-window-more", "shape")
+def max_pool_ceil(x: Any, *, kernel: Any, stride: Any, padding: Any) -> Any:
+    pools = zip(x[-2:], kernel, stride, padding, strict=True)
+    return (*x[:-2], *(window_count(extent + step - 1, window, step, pad) for extent, window, step, pad in pools))
+
+
+@plant("broadcast_to", "shape-left-aligned", "shape")  # 5
+def broadcast_shape_left(x: Any, *, shape: Any) -> Any:
+    for have, want in zip(x, shape, strict=False):
+        if have != want and have != 1:
+            raise ShapeError("broadcast_to: shapes do not match")
+    return shape
+
+
+@plant("concat", "shape-of-the-first", "shape")
+def concat_shape_first(*xs: Any, axis: Any) -> Any:
+    return xs[0]
+
+
+@plant("matmul", "shape-transposed", "shape")
+def matmul_shape(a: Any, b: Any) -> Any:
+    return (*a[:-2], b[-1], a[-2])
+
+
 def check(fault: WrongKernel) -> Outcome:
-    example = next(e for e in EXAMPLES if (e.op, e.name) == (fault.op, fault.example))
+    """CAUGHT if, with the wrong rule in the runtime's table, the named kind is refuted."""
     rules = RUNTIME[fault.op].rules
     right = rules[fault.rule]
     rules[fault.rule] = fault.wrong
     try:
-        outcome = prove_run(Run(example, fault.direction))
+        if fault.kind == "shape":
+            outcome = shapes.check(OPS[fault.op])
+        else:
+            example = next(e for e in EXAMPLES if (e.op, e.name) == (fault.op, fault.example))
+            outcome = prove_run(Run(example, fault.direction))
     finally:
         rules[fault.rule] = right
     if outcome.verdict is Verdict.REFUTED:
-        return Outcome(Verdict.CAUGHT, outcome.message.splitlines()[2].strip(), {"by": "kernel"})
-    return Outcome(Verdict.MISSED, f"MISSED  refutes[{fault.op}-{fault.name}]\n\n  kernel says {outcome.verdict}\n\n{outcome.message}")
+        return Outcome(Verdict.CAUGHT, outcome.message.splitlines()[2].strip(), {"by": fault.kind})
+    return Outcome(
+        Verdict.MISSED,
+        f"MISSED  refutes[{fault.op}-{fault.name}]\n\n  {fault.kind} says {outcome.verdict}\n\n{outcome.message}",
+    )
 
 
 def obligations() -> Iterator[Obligation]:
     for fault in WRONG:
-        yield Obligation("refutes", fault.op, fault.name, "this wrong NumPy rule is refuted by kernel", "a planted fault",
-                         lambda fault=fault: check(fault))  # type: ignore[misc]
+        claim = f"this wrong rule of the runtime is refuted by {fault.kind}"
+        yield Obligation("refutes", fault.op, fault.name, claim, "a planted fault", partial(check, fault))
 
 
 __all__ = ["WRONG", "check", "gradproof", "obligations"]

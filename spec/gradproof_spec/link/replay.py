@@ -1,4 +1,5 @@
 """Replaying on the runtime in floats: a counterexample of the specification, and a failed kernel comparison."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def replay(found: Counterexample) -> str:
-    """One sentence: what the runtime gives for the refuted entry, and who is the odd one out. '' where it cannot run."""
+    """What the runtime gives for the refuted entry, and who is the odd one out. '' where it cannot run."""
     from ..refute import element, extents
 
     case = found.case
@@ -42,12 +43,16 @@ def replay(found: Counterexample) -> str:
     names = [t.name for t in case.inputs]
     if found.kind == "adjoint":
         wanted = tuple(n in case.differentiable for n in names)
-        value = op.vjp(array("g", "g", found.o), tuple(inputs), out, residual, wanted, **attributes)[names.index(found.x)]
+        value = op.vjp(array("g", "g", found.o), tuple(inputs), out, residual, wanted, **attributes)[
+            names.index(found.x)
+        ]
         entry, at = element("g" + found.x, found.i), found.i
     else:
         tangents = tuple(array("d" + n, n, found.i) if n == found.x else None for n in names)
         if case.op.variadic:
-            tangents = tuple(array("d" + n, n, found.i) if n == found.x else np.zeros(extents(case, n, found.sizes)) for n in names)
+            tangents = tuple(
+                array("d" + n, n, found.i) if n == found.x else np.zeros(extents(case, n, found.sizes)) for n in names
+            )
         value = op.jvp(tangents, tuple(inputs), out, residual, **attributes)
         entry, at = element("d" + case.output.name, found.o), found.o
     assert value is not None

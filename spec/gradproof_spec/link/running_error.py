@@ -11,7 +11,7 @@ from the real number v by at most e. Inputs have e = 0. With u the unit roundoff
     moving       nothing is added; nor by exact 0, by negation, by multiplication with exact 0, 1 and -1
 
 A sum is what np.sum, @, dot, tensordot and einsum compute; with the products' own errors the bound holds with fused
-multiply-add too, which rounds less often (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., ch. 3 and 4).
+multiply-add too, which rounds less often (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., ch. 3, 4).
 It assumes IEEE arithmetic, round to nearest, no flush to zero, no Strassen product.
 
 There is no claim where an intermediate can exceed the largest float; the pair is then OVERFLOW and so is all that
@@ -19,6 +19,7 @@ depends on it. A comparison closer than the errors of its sides raises Undecided
 
 All numbers are mpmath intervals, rounded outward, so v encloses the exact value and the upper end of e is a bound.
 """
+
 from __future__ import annotations
 
 from fractions import Fraction
@@ -35,34 +36,37 @@ from ..symbolic.meanings import read_constant
 iv = MPIntervalContext()  # a context of our own: nobody else changes its precision
 BITS = 200
 iv.prec = BITS
-# exp and log are assumed to be this close. NumPy states 2.52 ulp for exp and 3.83 for log in float32 (AVX: pull request
-# 13134), at most 4 in either precision (SVML: 19478), and uses the C library elsewhere, which is closer (Zimmermann 2021).
+ZERO, ONE_EITHER_WAY = iv.mpf(0), iv.mpf([-1, 1])
+# exp and log are assumed to be this close. NumPy states 2.52 ulp for exp and 3.83 for log in float32 (AVX: numpy pull
+# request 13134), at most 4 in either precision (SVML: 19478), and elsewhere uses the C library, which is closer.
 FUNCTION_ULPS = 4
 
 
 def interval(number: Fraction | int | float) -> Any:
     """The number as an interval: a point where it has at most `BITS` bits, as every float has."""
+    if isinstance(number, float):
+        return iv.mpf(number)
     q = Fraction(number)
     return iv.mpf(q.numerator) / q.denominator
 
 
 class Pair:
-    """v the exact value, e the error bound. A sum also keeps what a longer sum needs: how many terms it has, the sum of
-    their magnitudes (errors included) and the sum of their errors."""
+    """v the exact value, e the error bound, None if there is no claim.
 
-    __slots__ = ("e", "error", "mass", "meanings", "terms", "v")
+    unit   0, 1 or -1 where the value is exactly that, without an error
+    terms  for a sum what a longer one needs: the number of its terms, the sum of their magnitudes with errors, `mass`,
+           and the sum of their errors, `error`
+    """
 
-    def __init__(self, meanings: RunningError, v: Any, e: Any, terms: int = 1, mass: Any = None, error: Any = None) -> None:
-        self.meanings, self.v, self.e = meanings, v, e
-        self.terms, self.mass, self.error = terms, mass, error
+    __slots__ = ("e", "error", "mass", "meanings", "terms", "unit", "v")
+
+    def __init__(self, meanings: RunningError, v: Any, e: Any, unit: float | None = None) -> None:
+        self.meanings, self.v, self.e, self.unit = meanings, v, e, unit
+        self.terms, self.mass, self.error = 1, ZERO, ZERO
 
     @property
     def claimed(self) -> bool:
         return self.e is not None
-
-    def equals(self, number: int) -> bool:
-        """Is this exactly the number, without an error?"""
-        return self.claimed and bool(self.e == 0) and bool(self.v == number)
 
     # NumPy's loops for dot, matmul, tensordot and einsum use these; elementwise operations go through the meanings.
     def __add__(self, other: Any) -> Pair:
@@ -83,18 +87,18 @@ class RunningError(Meanings):
         self.u = iv.mpf(2) ** -(info.nmant + 1)
         self.tiny = interval(float(info.smallest_subnormal))
         self.greatest_float = interval(float(info.max))
-        self.zero = Pair(self, iv.mpf(0), iv.mpf(0))
+        self.zero = self.exact(0.0)
         self.OVERFLOW = Pair(self, None, None)
         self.any_order = np.frompyfunc(self.add_in_any_order, 2, 1, identity=0)
 
-    def exact(self, value: Any) -> Pair:
-        """A float of this dtype, or any number that is one."""
-        return Pair(self, interval(value), self.zero.e)
+    def exact(self, value: float) -> Pair:
+        """A float of this dtype."""
+        return Pair(self, interval(value), ZERO, value if value in (0, 1, -1) else None)
 
     def pair(self, v: Any, e: Any) -> Pair:
         return Pair(self, v, e) if (abs(v) + e <= self.greatest_float) is True else self.OVERFLOW
 
-    def rounded(self, v: Any, e: Any, underflow: Any = 0) -> Pair:
+    def rounded(self, v: Any, e: Any, underflow: Any = ZERO) -> Pair:
         return self.pair(v, e + self.u * (abs(v) + e) + underflow)
 
     @cache  # noqa: B019  two instances
@@ -113,47 +117,54 @@ class RunningError(Meanings):
             number, _ = read_constant(value)  # as its author wrote it; its rounding to the dtype is an error
         else:
             raise Unsupported(f"a {type(value).__name__} in arithmetic on pairs")
-        stored = Fraction(float(self.dtype(value)))
-        return Pair(self, interval(number), interval(abs(stored - number)))
+        stored = float(self.dtype(value))
+        return (
+            self.exact(stored)
+            if stored == number
+            else Pair(self, interval(number), interval(abs(Fraction(stored) - number)))
+        )
 
     def is_element(self, value: Any) -> bool:
         return isinstance(value, Pair)
 
     def add(self, a: Any, b: Any) -> Pair:
-        a, b = self.lift(a), self.lift(b)
-        if not (a.claimed and b.claimed):
+        x, y = self.lift(a), self.lift(b)
+        if x.claimed and y.claimed and x.unit != 0 and y.unit != 0:
+            return self.rounded(x.v + y.v, x.e + y.e)
+        return self._without_rounding(x, y)
+
+    def _without_rounding(self, x: Pair, y: Pair) -> Pair:
+        """The sum where a term is exactly 0 or may have overflowed."""
+        if not (x.claimed and y.claimed):
             return self.OVERFLOW
-        if a.equals(0) or b.equals(0):
-            return b if a.equals(0) else a
-        return self.rounded(a.v + b.v, a.e + b.e)
+        return y if x.unit == 0 else x
 
     def add_in_any_order(self, a: Any, b: Any) -> Pair:
-        a, b = self.lift(a), self.lift(b)
-        if not (a.claimed and b.claimed):
-            return self.OVERFLOW
-        if a.equals(0) or b.equals(0):
-            return b if a.equals(0) else a
+        x, y = self.lift(a), self.lift(b)
+        if not (x.claimed and y.claimed) or x.unit == 0 or y.unit == 0:
+            return self._without_rounding(x, y)
         (mass_a, error_a), (mass_b, error_b) = (
-            (x.mass, x.error) if x.terms > 1 else (abs(x.v) + x.e, x.e) for x in (a, b))
-        terms, mass, error = a.terms + b.terms, mass_a + mass_b, error_a + error_b
-        growth = self.gamma(terms - 1) * mass
+            (t.mass, t.error) if t.terms > 1 else (abs(t.v) + t.e, t.e) for t in (x, y)
+        )
+        mass, error = mass_a + mass_b, error_a + error_b
+        growth = self.gamma(x.terms + y.terms - 1) * mass
         if (mass + growth <= self.greatest_float) is not True:
             return self.OVERFLOW
-        return Pair(self, a.v + b.v, error + growth, terms, mass, error)
+        total = Pair(self, x.v + y.v, error + growth)
+        total.terms, total.mass, total.error = x.terms + y.terms, mass, error
+        return total
 
     def negative(self, x: Any) -> Pair:
         x = self.lift(x)
-        return Pair(self, -x.v, x.e) if x.claimed else x
+        return Pair(self, -x.v, x.e, None if x.unit is None else -x.unit) if x.claimed else x
 
     def multiply(self, a: Any, b: Any) -> Pair:
         a, b = self.lift(a), self.lift(b)
         if not (a.claimed and b.claimed):
             return self.OVERFLOW
         for x, y in ((a, b), (b, a)):
-            if x.equals(0):
-                return self.zero
-            if x.equals(1) or x.equals(-1):
-                return Pair(self, x.v * y.v, y.e)
+            if x.unit is not None:
+                return self.zero if x.unit == 0 else y if x.unit == 1 else self.negative(y)
         return self.rounded(a.v * b.v, abs(a.v) * b.e + abs(b.v) * a.e + a.e * b.e, self.tiny)
 
     def divide(self, a: Any, b: Any) -> Pair:
@@ -164,16 +175,16 @@ class RunningError(Meanings):
         return self.rounded(v, (a.e + abs(v) * b.e) / (abs(b.v) - b.e), self.tiny)
 
     def function(self, name: str, x: Any) -> Pair:
-        x = self.lift(x)
         if name not in ("exp", "log", "sqrt"):
             raise Unsupported(f"{name} has no error bound yet: add it to link/running_error.py")
-        if not x.claimed:
-            return x
-        around = x.v + iv.mpf([-1, 1]) * x.e
+        at = self.lift(x)
+        if not at.claimed:
+            return self.OVERFLOW
+        around = at.v + ONE_EITHER_WAY * at.e
         if (name == "log" and (around > 0) is not True) or (name == "sqrt" and (around >= 0) is not True):
             return self.OVERFLOW
         f = getattr(iv, name)
-        v = f(x.v)
+        v = f(at.v)
         e = abs(f(around) - v)
         if name == "sqrt":
             return self.rounded(v, e)
@@ -193,14 +204,14 @@ class RunningError(Meanings):
         a, b = self.lift(a), self.lift(b)
         if not (a.claimed and b.claimed):
             raise Undecided("a comparison with a value that may have overflowed")
-        if a.v is b.v and a.e is b.e:
+        if a is b:
             return 0
         distance, error = a.v - b.v, a.e + b.e
         if (distance > error) is True:
             return 1
         if (distance < -error) is True:
             return -1
-        if bool(error == 0) and bool(distance == 0):
+        if a.e is ZERO and b.e is ZERO:
             return 0
         raise Undecided("a comparison lies within its error")
 

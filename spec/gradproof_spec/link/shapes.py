@@ -3,10 +3,12 @@
 It is the shipped function that is run, on every path. Under the domain of the specification no path may raise, and on
 each the result must be the extents of the output; the other way round, a path that returns must lie in the domain.
 """
+
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import gradproof
@@ -48,7 +50,9 @@ def prove_case(case: Case) -> int:
     extents = case.shape("g")
     shapes, attributes = on_integers(case)
     rule = RUNTIME[case.op.name].shape
-    found = explore(lambda: rule(*shapes, **attributes), hypotheses=domain, catch=(GradproofError,), feasible=solver.satisfiable)
+    found = explore(
+        lambda: rule(*shapes, **attributes), hypotheses=domain, catch=(GradproofError,), feasible=solver.satisfiable
+    )
     if not found.complete:
         raise NotShown(found.reason, unknown=True)
     for path in found.paths:
@@ -56,7 +60,10 @@ def prove_case(case: Case) -> int:
         if path.exception is not None:
             infeasible = solver.satisfiable(conditions)
             if infeasible is not False:
-                raise NotShown(f"inside the domain the shape rule raises {type(path.exception).__name__}: {path.exception}", infeasible is None)
+                raise NotShown(
+                    f"inside the domain the shape rule raises {type(path.exception).__name__}: {path.exception}",
+                    infeasible is None,
+                )
             continue
         if len(path.result) != len(extents):
             raise NotShown(f"the shape rule gives {len(path.result)} axes, the specification {len(extents)}")
@@ -85,20 +92,29 @@ def window_facts(case: Case) -> Iterator[tuple[Condition, str]]:
 
 
 def require_raises_outside(case: Case) -> None:
-    """Where the shape rule returns and there is an output element to compute, the domain holds: nothing else is accepted."""
+    """Where the shape rule returns and the output is not empty, the domain holds: nothing else is accepted."""
     solver = Solver()
     size = case.size()
     axes = [s for s in case.symbols if s not in case.op.attributes]
     free = tuple(getattr(size, a) >= 0 for a in axes)
     declared = [c for c in (case.op.domain(size) if case.op.domain else ()) if c != TRUE]
     shapes, attributes = on_integers(case)
-    found = explore(lambda: RUNTIME[case.op.name].shape(*shapes, **attributes), hypotheses=free, catch=(GradproofError,),
-                    feasible=solver.satisfiable)
+    found = explore(
+        lambda: RUNTIME[case.op.name].shape(*shapes, **attributes),
+        hypotheses=free,
+        catch=(GradproofError,),
+        feasible=solver.satisfiable,
+    )
     for path in found.paths:
         if path.exception is None:
             not_empty = [_term(n) >= 1 for n in path.result]
             for c in declared:
-                require(solver, [*free, *path.conditions, *not_empty], c, f"the shape rule accepts what the domain excludes: {c} need not hold")
+                require(
+                    solver,
+                    [*free, *path.conditions, *not_empty],
+                    c,
+                    f"the shape rule accepts what the domain excludes: {c} need not hold",
+                )
 
 
 def check(op: Op) -> Outcome:
@@ -118,8 +134,14 @@ def check(op: Op) -> Outcome:
 def obligations() -> Iterator[Obligation]:
     for op in OPS.values():
         windows = "; the last window fits and one more would not" if "P" in op.extents else ""
-        yield Obligation("shape", op.name, "", f"OPS[{op.name!r}].shape on symbolic integers = the extents of the output{windows}",
-                         f"all integer extents and attributes; {len(op.cases)} forms", lambda op=op: check(op))  # type: ignore[misc]
+        yield Obligation(
+            "shape",
+            op.name,
+            "",
+            f"OPS[{op.name!r}].shape on symbolic integers = the extents of the output{windows}",
+            f"all integer extents and attributes; {len(op.cases)} forms",
+            partial(check, op),
+        )
 
 
 __all__ = ["check", "gradproof", "obligations"]

@@ -1,4 +1,4 @@
-"""The table of what is proved, as Markdown: `python -m gradproof_spec.report.table`. The README shows it; a test compares.
+"""The table of what is proved, as Markdown: `python -m gradproof_spec.report.table`. A test compares the README's.
 
 It is made from the list of obligations, not from a run: what stands here is what `gradproof prove` has to discharge.
 """
@@ -19,7 +19,8 @@ def markdown() -> str:
     counts = Counter((o.op, o.kind) for o in obligations)
     rows = [*OPS, *([""] if any(not o.op for o in obligations) else [])]
     lines = [_line(["op", *KINDS]), _line(["---", *("---:" for _ in KINDS)])]
-    lines += [_line([f"`{op}`" if op else "(no single op)", *(_cell(op, kind, counts) for kind in KINDS)]) for op in rows]
+    lines += [_line([f"`{op}`" if op else "(no single op)", *(_cell(op, kind, counts) for kind in KINDS)])
+              for op in rows]
     totals = Counter(o.kind for o in obligations)
     return "\n".join([*lines, _line(["**all**", *(str(totals[kind]) for kind in KINDS)])]) + "\n"
 
