@@ -81,7 +81,7 @@ FAULTS = {
     "returns its input": ("reduce_sum", "forward", "forward", lends_its_input),
     "returns float64": ("exp", "forward", "forward", lambda xs: (np.exp(xs[0].astype(np.float64)), None)),
     "returns a float64 cotangent": ("exp", "vjp", "vjp x", lambda g, xs, out, residual: g * np.ones(g.shape)),
-    "compares with a bound": ("relu", "forward", "forward", lambda xs: (np.floor(np.maximum(xs[0], 0)), None)),
+    "uses what pairs do not model": ("relu", "forward", "forward", lambda xs: (np.floor(np.maximum(xs[0], 0)), None)),
     "returns a scalar for an array": ("relu", "vjp", "vjp x", lambda g, xs, out, residual: g.sum()),
     "wrong sign": ("sub", "vjp", "vjp b", lambda g, xs, out, residual: g),
     "a tie to one side": ("maximum", "vjp", "vjp a", lambda g, xs, out, residual: np.where(xs[0] >= xs[1], g, 0)),
@@ -127,6 +127,20 @@ def test_an_op_without_a_table_or_a_form_fails(monkeypatch):
     monkeypatch.delitem(floats.FORMS, "neg")
     assert "nothing is declared for forward, jvp, vjp" in check_table("neg").message
     assert "no form of call" in fuzz("neg", "forward").message
+
+
+def test_a_kernel_without_a_bound_fails(monkeypatch):
+    """Where overflow is allowed for, it must not be the rule."""
+    plant(
+        monkeypatch,
+        "reduce_mean",
+        "forward",
+        lambda xs, *, axis, keepdims: (xs[0].sum(axis, keepdims=keepdims) / 0, None),
+    )
+    monkeypatch.setattr(floats, "observed", lambda call, direction: {"y": np.zeros(call.shape, call.dtype)})
+    outcome = fuzz("reduce_mean", "forward")
+    assert outcome.verdict is Verdict.FAILED
+    assert "only 0 of" in outcome.message
 
 
 def test_the_whole_message(monkeypatch):

@@ -354,11 +354,14 @@ class Environment:
             return d.choose(self._condition(a[0]), lambda: d.number(Fraction(1)), lambda: d.number(Fraction(0)))
         if t.op == "where":
             return d.choose(self.condition(a[0]), lambda: self.scalar(a[1]), lambda: self.scalar(a[2]))
+        outer = self.sizes.get(a[0])
         total = d.number(Fraction(0))
         for i in range(self.index(a[1])):
             self.sizes[a[0]] = i
             total = total + self.scalar(a[2])
         self.sizes.pop(a[0], None)
+        if outer is not None:  # a sum inside another that binds the same name
+            self.sizes[a[0]] = outer
         return total
 
     def _access(self, name: str, indices: list[int]) -> Any:

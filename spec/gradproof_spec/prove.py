@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
@@ -31,8 +32,10 @@ def run(obligation: Obligation) -> Entry:
     with fresh_names():
         try:
             outcome = obligation.check()
-        except RecursionError:
-            outcome = Outcome(Verdict.UNKNOWN, "the terms are nested too deeply")
+        except Exception as e:  # a fault of the prover itself: never a pass, shown with the line that raised it
+            where = traceback.extract_tb(e.__traceback__)[-1]
+            text = f"UNKNOWN  {obligation.id}\n\n  the prover failed: {type(e).__name__}: {e}"
+            outcome = Outcome(Verdict.UNKNOWN, f"{text} ({where.filename}:{where.lineno})")
     return Entry(obligation, outcome, time.perf_counter() - started)
 
 

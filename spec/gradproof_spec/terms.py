@@ -7,7 +7,7 @@ digest of the structure, so terms can be shared, used as dictionary keys and sor
     Condition   truth values: comparisons of indices, comparisons of values, and, or, not
     Scalar      real expressions: tensor access, arithmetic, functions, guards [c], choices, bounded sums
 
-Bound variables of sums carry globally unique names ("k#7"), so substitution never captures.
+Bound variables of sums carry fresh names ("k#7"); substitution renames a sum rather than capture a variable.
 Python's operators build terms; `equal(a, b)` is equality as a condition, because `==` compares the terms themselves.
 """
 from __future__ import annotations
@@ -490,13 +490,21 @@ def replace(t: Term, step: Callable[[Term], Term | None]) -> Term:
 
 
 def substitute(t: T, values: Mapping[str, Index | int]) -> T:
-    """t with index variables replaced. Bound names are unique, so nothing is captured."""
+    """t with free index variables replaced. A sum that binds one of the names, or would capture one, is renamed first."""
     names = values.keys()
+    captured = frozenset().union(*(free_variables(v) for v in values.values() if isinstance(v, Index)))
 
     def step(x: Term) -> Term | None:
         if free_variables(x).isdisjoint(names):
             return x
-        return to_index(values[x.args[0]]) if x.op == "variable" else None
+        if x.op == "variable":
+            return to_index(values[x.args[0]])
+        if x.op == "sum" and (x.args[0] in names or x.args[0] in captured):
+            name, extent, body = x.args
+            new = fresh_name(name)
+            renamed = substitute(body, {name: variable(new)})
+            return scalar_sum(new, substitute(extent, values), substitute(renamed, values))
+        return None
 
     return replace(t, step)  # type: ignore[call-overload,no-any-return]
 

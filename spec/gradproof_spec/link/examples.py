@@ -61,6 +61,7 @@ def _examples() -> list[Example]:
                     keepdims=keepdims,
                 )
     example("reduce_sum", "empty-axis", (2, 0), axis=(1,), keepdims=False)
+    batch: Shape
     for batch in ((), (2,), (2, 1)):
         example("matmul", f"batch{len(batch)}", (*batch, 2, 3), (*batch, 3, 2))
         example("linear", f"batch{len(batch)}", (*batch, 3), (2, 3), (2,))
@@ -72,6 +73,8 @@ def _examples() -> list[Example]:
     example("linear", "no-bias", (2, 3), (2, 3))
     example("linear", "empty-batch", (0, 3), (2, 3), (2,))
     example("layer_norm", "one-element", (2, 1), (1,), (1,), eps=1e-5)
+    r: Shape
+    s: Shape
     for r, s in (
         ((), ()),
         ((3,), (3,)),
@@ -109,8 +112,8 @@ def _examples() -> list[Example]:
     ):
         example("gather_rows", name, (3, 2), (len(indices),), indices=indices)
     for op in ("softmax", "log_softmax"):
-        for shape, axis in (((3,), 0), ((2, 3), 1), ((2, 3), 0), ((2, 2, 2), 1), ((1,), 0), ((2, 3, 0), 1)):
-            example(op, f"{shape_name(shape)}-axis{axis}", shape, axis=axis)
+        for shape, on in (((3,), 0), ((2, 3), 1), ((2, 3), 0), ((2, 2, 2), 1), ((1,), 0), ((2, 3, 0), 1)):
+            example(op, f"{shape_name(shape)}-axis{on}", shape, axis=on)
     example("conv", "n1c1-h4w4-k3-s2p1", (1, 1, 4, 4), (1, 1, 3, 3), (1,), stride=(2, 2), padding=(1, 1))
     example("conv", "no-bias-k1x2-s1x2-p0x1", (1, 2, 3, 3), (2, 2, 1, 2), stride=(1, 2), padding=(0, 1))
     example("conv", "c2-h3w4-k2x3-s2x1-p1x2", (2, 3, 4), (2, 2, 2, 3), (2,), stride=(2, 1), padding=(1, 2))

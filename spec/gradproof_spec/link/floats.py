@@ -18,6 +18,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import product
 from math import prod
 from typing import Any, Literal, cast
@@ -609,8 +610,10 @@ def fuzz(op: str, direction: str) -> Outcome:
             configured(given(calls(op, direction, way))(every))()
     except Disagreement as found:
         return _failed(op, direction, str(found), tally)
-    if tally.values == tally.no_claim:
-        return _failed(op, direction, "no example had a bound: nothing was tested", tally)
+    if tally.values <= 2 * tally.no_claim:
+        return _failed(
+            op, direction, f"only {tally.values - tally.no_claim} of {tally.values} values had a bound", tally
+        )
     return Outcome(Verdict.TESTED, data=tally.data())
 
 
@@ -669,12 +672,6 @@ def obligations() -> Iterator[Obligation]:
     over = f"{EXAMPLES * len(WAYS)} derandomised examples, float32 and float64"
     for op in OPS:
         for direction, claim in CLAIMS.items():
-            yield Obligation("float", op, direction, claim, over, lambda op=op, d=direction: fuzz(op, d))  # type: ignore[misc]
-        yield Obligation(
-            "float",
-            op,
-            "nonfinite",
-            "nan, inf, -inf and -0.0 give what the op's table declares",
-            "every row of the table, float32 and float64",
-            lambda op=op: check_table(op),
-        )  # type: ignore[misc]
+            yield Obligation("float", op, direction, claim, over, partial(fuzz, op, direction))
+        claim, over_rows = "nan, inf, -inf and -0.0 give what the op's table declares", "its rows, float32 and float64"
+        yield Obligation("float", op, "nonfinite", claim, over_rows, partial(check_table, op))
