@@ -490,7 +490,7 @@ def replace(t: Term, step: Callable[[Term], Term | None]) -> Term:
 
 
 def substitute(t: T, values: Mapping[str, Index | int]) -> T:
-    """t with free index variables replaced. A sum that binds one of the names, or would capture one, is renamed first."""
+    """t with free index variables replaced. A sum that binds one of the names, or would capture one, is renamed."""
     names = values.keys()
     captured = frozenset().union(*(free_variables(v) for v in values.values() if isinstance(v, Index)))
 
@@ -501,7 +501,8 @@ def substitute(t: T, values: Mapping[str, Index | int]) -> T:
             return to_index(values[x.args[0]])
         if x.op == "sum" and (x.args[0] in names or x.args[0] in captured):
             name, extent, body = x.args
-            new = fresh_name(name)
+            taken = captured | names | free_variables(body)
+            new = next(n for n in iter(lambda: fresh_name(name), None) if n not in taken)
             renamed = substitute(body, {name: variable(new)})
             return scalar_sum(new, substitute(extent, values), substitute(renamed, values))
         return None
