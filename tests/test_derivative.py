@@ -92,7 +92,12 @@ def test_every_op_has_the_derivative_of_sympy(name):
     """The formal derivative of the forward, at some entries of the Jacobian."""
     rng, case = random.Random(name), OPS[name].cases[-1]
     sizes = chosen_shapes(case)[0]
-    entries = [(x, i, o) for x in case.differentiable for i in cells(extents(case, x, sizes)) for o in cells(extents(case, "g", sizes))]
+    entries = [
+        (x, i, o)
+        for x in case.differentiable
+        for i in cells(extents(case, x, sizes))
+        for o in cells(extents(case, "g", sizes))
+    ]
     at = on_symbols(case, sizes)
     with mpmath.workdps(60):
         for x, i, o in rng.sample(entries, min(ENTRIES_PER_OP, len(entries))):
@@ -196,11 +201,20 @@ def test_rules_of_every_op_at_linear_combinations(name):
 
         def value(weights: tuple[Any, ...], n: str, i: tuple[int, ...], drawn: dict[Any, Fraction] = drawn) -> Fraction:
             keys = [(n, i, k) for k in range(2)] if n in linear else [(n, i)]
-            read = [drawn.setdefault(k, Fraction(rng.randint(1, 5) if n in case.positive else rng.randint(-5, 5))) for k in keys]
-            return sum((w * r for w, r in zip(weights, read, strict=True)), start=Fraction(0)) if n in linear else read[0]
+            read = [
+                drawn.setdefault(k, Fraction(rng.randint(1, 5) if n in case.positive else rng.randint(-5, 5)))
+                for k in keys
+            ]
+            return (
+                sum((w * r for w, r in zip(weights, read, strict=True)), start=Fraction(0)) if n in linear else read[0]
+            )
 
-        def result(weights: tuple[Any, ...], rule: Scalar = rule, tensor: str = tensor, value: Any = value) -> Interval | Fraction:
-            at = Environment(case, dict(sizes), {n: (lambda *i, n=n: value(weights, n, i)) for n in names}, integers, Intervals())
+        def result(
+            weights: tuple[Any, ...], rule: Scalar = rule, tensor: str = tensor, value: Any = value
+        ) -> Interval | Fraction:
+            at = Environment(
+                case, dict(sizes), {n: (lambda *i, n=n: value(weights, n, i)) for n in names}, integers, Intervals()
+            )
             at.sizes |= dict.fromkeys(case.index_names(tensor), 0)
             return at.scalar(rule)
 

@@ -1,4 +1,4 @@
-"""The evaluator: exact values, enclosures against mpmath, guards, bounds, selections against NumPy, symbolic instances."""
+"""The evaluator: exact values, enclosures against mpmath, guards, bounds, selections as NumPy makes them, instances."""
 
 from __future__ import annotations
 
@@ -99,7 +99,15 @@ def test_interval_arithmetic_contains_the_arithmetic_of_its_points():
     for _ in range(500):
         a, b = (Interval(*sorted(Fraction(rng.randint(-6, 6), 2) for _ in range(2))) for _ in range(2))
         p, q = (x.lo + (x.hi - x.lo) * Fraction(rng.randint(0, 4), 4) for x in (a, b))
-        for got, value in ((a + b, p + q), (a - b, p - q), (a * b, p * q), (a * q, p * q), (p * b, p * q), (p + b, p + q), (p - b, p - q)):
+        for got, value in (
+            (a + b, p + q),
+            (a - b, p - q),
+            (a * b, p * q),
+            (a * q, p * q),
+            (p * b, p * q),
+            (p + b, p + q),
+            (p - b, p - q),
+        ):
             got = Interval.of(got)
             assert got.lo <= value <= got.hi
         if not b.lo <= 0 <= b.hi:
@@ -111,7 +119,11 @@ def test_what_intervals_cannot_decide_has_no_answer():
     """Two equal irrational numbers are never called different, and never equal."""
     two = to_scalar(2)
     root, other = function("sqrt", two), function("sqrt", two + 0 * ONE) * 1
-    for t in (where(root < function("exp", ONE) - function("exp", ONE) + other, 1, 0), reciprocal(root * root - two), function("log", root - other)):
+    for t in (
+        where(root < function("exp", ONE) - function("exp", ONE) + other, 1, 0),
+        reciprocal(root * root - two),
+        function("log", root - other),
+    ):
         with pytest.raises(Undecided):
             at({}, Intervals()).scalar(t)
     assert at({}, Intervals()).condition(root < two) is True
@@ -181,8 +193,19 @@ def test_one_bound_name_inside_and_outside():
 
 def test_conditions():
     yes, no = X[0, 0] >= 0, X[0, 0] > 0
-    table = {yes & no: False, yes | no: True, ~no: True, ~(yes & no): True, ~(yes | no): False, TRUE: True, FALSE: False,
-             equal(X[0, 0], 0): True, in_range(i, I): True, equal(i, 1): False, i <= 0: True}
+    table = {
+        yes & no: False,
+        yes | no: True,
+        ~no: True,
+        ~(yes & no): True,
+        ~(yes | no): False,
+        TRUE: True,
+        FALSE: False,
+        equal(X[0, 0], 0): True,
+        in_range(i, I): True,
+        equal(i, 1): False,
+        i <= 0: True,
+    }
     for c, expected in table.items():
         assert at({}, i=0).condition(c) is expected, str(c)
 
@@ -204,8 +227,16 @@ def test_a_selection_picks_the_first_winner_as_numpy_does():
         padding = [rng.randint(0, n - 1) for n in kernel]
         shape = [rng.randint(max(1, n - 2 * p), 4) for n, p in zip(kernel, padding, strict=True)]
         x = np.array([float(rng.randint(0, 2)) for _ in range(shape[0] * shape[1])]).reshape(shape)
-        sizes = {"H": shape[0], "W": shape[1], "U": kernel[0], "V": kernel[1], "stride_h": stride[0], "stride_w": stride[1],
-                 "padding_h": padding[0], "padding_w": padding[1]}
+        sizes = {
+            "H": shape[0],
+            "W": shape[1],
+            "U": kernel[0],
+            "V": kernel[1],
+            "stride_h": stride[0],
+            "stride_w": stride[1],
+            "padding_h": padding[0],
+            "padding_w": padding[1],
+        }
         for domain in (Exact(), Intervals()):
             here = Environment(case, dict(sizes), {"x": lambda h, w, x=x: Fraction(x[h, w])}, {}, domain)
             for (p, q), winner in first_winners(x, kernel, stride, padding).items():
@@ -227,7 +258,11 @@ def test_a_selection_without_a_candidate_is_an_error():
 # ---------------------------------------------------------------- symbolic instances
 def rules(case: Case) -> list[tuple[str, Scalar]]:
     o = case.indices("g")
-    return [("g", case.forward(o)), ("g", case.jvp(o)), *((x, case.vjp(x, case.indices(x))) for x in case.differentiable)]
+    return [
+        ("g", case.forward(o)),
+        ("g", case.jvp(o)),
+        *((x, case.vjp(x, case.indices(x))) for x in case.differentiable),
+    ]
 
 
 @pytest.mark.parametrize("name", OPS)
@@ -240,7 +275,12 @@ def test_a_symbolic_instance_has_the_value_of_direct_evaluation(name):
     symbolic = Environment(case, dict(sizes), {n: (lambda *c, n=n: access(n, *c)) for n in names}, integers, Symbols())
     for _ in range(3):
         drawn: dict[Any, Fraction] = {}
-        read = {n: (lambda *c, n=n: drawn.setdefault((n, c), Fraction(rng.randint(1 if n in case.positive else -1, 1)))) for n in names}
+        read = {
+            n: (
+                lambda *c, n=n, d=drawn: d.setdefault((n, c), Fraction(rng.randint(1 if n in case.positive else -1, 1)))
+            )
+            for n in names
+        }
         direct = Environment(case, dict(sizes), read, integers, Intervals())
         instance = unbounded(Environment(case, dict(sizes), read, integers, Intervals()))
         for tensor, rule in rules(case):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gradproof.op import OPS as RUNTIME
-from gradproof_spec import ops as _  # noqa: F401  registers every op
+from gradproof_spec import ops  # noqa: F401  registers every op
 from gradproof_spec.execution import run_guarded
 from gradproof_spec.link.examples import EXAMPLES, Example
 from gradproof_spec.link.kernels import Comparison, Different, Run, innermost_condition, is_zero, prove_run
@@ -131,7 +131,13 @@ def biased_variance_of_n_minus_1(inputs, *, eps):
 
 WRONG = {
     "bias gradient not summed over the batch": ("linear", "vjp bias", bias_of_the_first_row, "batch1", "vjp"),
-    "broadcast aligned left": ("broadcast_to", "forward", aligned_left, Example("broadcast_to", "square", ((2,),), {"shape": (2, 2)}), "forward"),
+    "broadcast aligned left": (
+        "broadcast_to",
+        "forward",
+        aligned_left,
+        Example("broadcast_to", "square", ((2,),), {"shape": (2, 2)}),
+        "forward",
+    ),
     "maximum gives a tie to one side": ("maximum", "vjp a", tie_to_the_first, "3", "vjp"),
     "maximum wrong at ties only": ("maximum", "forward", right_except_at_ties, "3", "forward"),
     "softmax without the sum": ("softmax", "vjp x", without_the_sum, "3-axis0", "vjp"),
@@ -144,6 +150,7 @@ WRONG = {
     "0 times 1/0": ("relu", "vjp x", zero_by_zero_beside_a_guard, "3", "vjp"),
     "variance divided by n - 1": ("layer_norm", "forward", biased_variance_of_n_minus_1, "batch0", "forward"),
 }
+
 
 @pytest.mark.parametrize("name", WRONG)
 def test_a_wrong_kernel_is_refuted(name):
@@ -160,6 +167,7 @@ def test_an_output_of_another_shape_is_not_proved():
 
 def test_a_branch_that_samples_miss_is_not_proved():
     """Wrong only where x[0] > 1000: no sample shows it, so it stays UNKNOWN."""
+
     def rule(inputs):
         (x,) = inputs
         return (2 * x if x[0] > 1000 else -x), None
@@ -177,6 +185,7 @@ def test_a_divisor_that_may_be_0_stays_open():
 
 def test_the_other_examples_see_a_wrong_axis():
     """Over the wrong axis: right at one axis, wrong at the next example."""
+
     def always_last(inputs, *, axis):
         (x,) = inputs
         e = np.exp(x - x.max(axis=-1, keepdims=True))

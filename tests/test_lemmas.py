@@ -88,7 +88,9 @@ def test_every_lemma_is_broken_somewhere():
     assert {name for name, *_ in BROKEN} == set(BY_NAME)
 
 
-@pytest.mark.parametrize(("name", "field", "old", "new"), BROKEN, ids=[f"{n}-{f}-{k}" for k, (n, f, _, _) in enumerate(BROKEN)])
+@pytest.mark.parametrize(
+    ("name", "field", "old", "new"), BROKEN, ids=[f"{n}-{f}-{k}" for k, (n, f, _, _) in enumerate(BROKEN)]
+)
 def test_a_broken_lemma_is_not_proved(monkeypatch, name, field, old, new):
     monkeypatch.setattr(lemmas, "check", lambda text: check(text, rlimit=300_000))  # quantified: z3 may search for long
     assert prove(broken(name, field, old, new)).verdict in (Verdict.REFUTED, Verdict.UNKNOWN)
@@ -136,8 +138,18 @@ def nested(rng: random.Random, depth: int) -> Index:
     if depth == 0:
         return rng.choice([U, V, W, to_index(rng.randint(-3, 3))])
     a, b = nested(rng, depth - 1), nested(rng, depth - 1)
-    return rng.choice([lambda: a + b, lambda: a * b, lambda: a // b, lambda: a % b, lambda: U * V + W, lambda: (U * V + b) // V,
-                       lambda: (U * V * W + a * V + b) // (V * W), lambda: (U * V + W) % V])()
+    return rng.choice(
+        [
+            lambda: a + b,
+            lambda: a * b,
+            lambda: a // b,
+            lambda: a % b,
+            lambda: U * V + W,
+            lambda: (U * V + b) // V,
+            lambda: (U * V * W + a * V + b) // (V * W),
+            lambda: (U * V + W) % V,
+        ]
+    )()
 
 
 def test_division_instances_are_true_on_integers():

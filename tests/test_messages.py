@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from gradproof_spec import any_shape
-from gradproof_spec import ops as _  # noqa: F401  registers every op
+from gradproof_spec import ops  # noqa: F401  registers every op
 from gradproof_spec.obligations import Outcome, Verdict
 from gradproof_spec.op import OPS
 from gradproof_spec.terms import Sum, equal, indicator
@@ -20,9 +20,16 @@ from gradproof_spec.terms import Sum, equal, indicator
 
 # ---------------------------------------------------------------- three faults
 def conv_gx_padding_sign(weight, g, batch, c, h, w, size):
-    return Sum(indicator(equal(h, size.stride_h * p + u + size.padding_h), equal(w, size.stride_w * q + v - size.padding_w))
-               * g[batch, f, p, q] * weight[f, c, u, v]
-               for f in size.F for p in size.P for q in size.Q for u in size.U for v in size.V)
+    return Sum(
+        indicator(equal(h, size.stride_h * p + u + size.padding_h), equal(w, size.stride_w * q + v - size.padding_w))
+        * g[batch, f, p, q]
+        * weight[f, c, u, v]
+        for f in size.F
+        for p in size.P
+        for q in size.Q
+        for u in size.U
+        for v in size.V
+    )
 
 
 def relu_dy_slope_1_at_0(x, dx, i):
@@ -47,7 +54,8 @@ def outcome_of(kind: str, op: str, **rules: Callable[..., Any]) -> Outcome:
 def place(rule: Callable[..., Any]) -> str:
     """file:line  name, read off the text of this file."""
     lines = Path(__file__).read_text().splitlines()
-    return f"{__file__}:{1 + next(n for n, line in enumerate(lines) if line.startswith(f'def {rule.__name__}('))}  {rule.__name__}"
+    number = next(n for n, line in enumerate(lines, 1) if line.startswith(f"def {rule.__name__}("))
+    return f"{__file__}:{number}  {rule.__name__}"
 
 
 CONV = f"""REFUTED  adjoint[conv]
@@ -137,9 +145,17 @@ def run_alone(script: str, directory: Path) -> dict[str, float]:
     path = directory / "counterexample.py"
     path.write_text(script)
     blocker = directory / "sitecustomize.py"
-    blocker.write_text("import sys\nfor n in ('gradproof', 'gradproof_spec', 'z3', 'sympy', 'cvc5', 'mpmath'):\n    sys.modules[n] = None\n")
-    done = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, check=True, timeout=60,
-                          env={"PYTHONPATH": str(directory)})
+    blocker.write_text(
+        "import sys\nfor n in ('gradproof', 'gradproof_spec', 'z3', 'sympy', 'mpmath'):\n    sys.modules[n] = None\n"
+    )
+    done = subprocess.run(
+        [sys.executable, str(path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+        env={"PYTHONPATH": str(directory)},
+    )
     return {name: float(value) for name, value in (line.split(": ") for line in done.stdout.splitlines())}
 
 
@@ -153,9 +169,18 @@ def test_the_script_shows_the_difference(tmp_path):
 
 def test_the_script_of_a_selection(tmp_path):
     """max_pool with the VJP of every tied cell: the winner is computed in the script."""
+
     def every_tied_cell(x, g, batch, h, w, size):
-        return Sum(indicator(equal(size.stride_h * p + u - size.padding_h, h), equal(size.stride_w * q + v - size.padding_w, w))
-                   * g[batch, p, q] for p in size.P for q in size.Q for u in size.U for v in size.V)
+        return Sum(
+            indicator(
+                equal(size.stride_h * p + u - size.padding_h, h), equal(size.stride_w * q + v - size.padding_w, w)
+            )
+            * g[batch, p, q]
+            for p in size.P
+            for q in size.Q
+            for u in size.U
+            for v in size.V
+        )
 
     outcome = outcome_of("adjoint", "max_pool", x=every_tied_cell)
     printed = run_alone(outcome.replay, tmp_path)
@@ -165,6 +190,7 @@ def test_the_script_of_a_selection(tmp_path):
 
 def test_the_script_of_a_function(tmp_path):
     """Irrational values: softmax without the sum; floats show what intervals proved."""
+
     def without_the_sum(x, g, b, n, a, size):
         return OPS["softmax"].forward_rule(x, b, n, a, size) * g[b, n, a]
 

@@ -60,7 +60,9 @@ def random_environment(case: Case, sizes: dict[str, int], rng: random.Random) ->
 
     def reader(name: str):
         positive = name in case.op.positive
-        return lambda *i: drawn.setdefault((name, i), Fraction(rng.randint(1 if positive else -3, 3), rng.choice((1, 2))))
+        return lambda *i: drawn.setdefault(
+            (name, i), Fraction(rng.randint(1 if positive else -3, 3), rng.choice((1, 2)))
+        )
 
     integers: dict[object, int] = {}
     index_tensors = {
@@ -104,7 +106,9 @@ def same(a: Interval | Fraction, b: Interval | Fraction) -> bool:
 
 def mismatches(forms: list[Scalar], environment: Environment) -> list[str]:
     values = [environment.scalar(t) for t in forms]
-    return [f"{t}  is {v}, {forms[0]}  is {values[0]}" for t, v in zip(forms, values, strict=True) if not same(values[0], v)]
+    return [
+        f"{t}  is {v}, {forms[0]}  is {values[0]}" for t, v in zip(forms, values, strict=True) if not same(values[0], v)
+    ]
 
 
 # ---------------------------------------------------------------- the kernels of every op
@@ -178,11 +182,15 @@ class Terms:
 
     def leaf(self, scope: list[Index]) -> Scalar:
         a, b = self.index(scope), self.index(scope)
-        return self.rng.choice([X[a, b], Y[a], to_scalar(a), to_scalar(self.rng.randint(-2, 2)), to_scalar(Fraction(1, 2))])
+        return self.rng.choice(
+            [X[a, b], Y[a], to_scalar(a), to_scalar(self.rng.randint(-2, 2)), to_scalar(Fraction(1, 2))]
+        )
 
     def positive(self, scope: list[Index], depth: int) -> Scalar:
         t = self.scalar(scope, depth - 1)
-        return self.rng.choice([function("exp", t), ONE + t * t, function("sqrt", ONE + t * t), ONE + function("exp", t) * t * t])
+        return self.rng.choice(
+            [function("exp", t), ONE + t * t, function("sqrt", ONE + t * t), ONE + function("exp", t) * t * t]
+        )
 
     def sum(self, scope: list[Index], depth: int) -> Scalar:
         self.names += 1
@@ -239,8 +247,10 @@ def test_random_terms_agree_with_evaluation():
         t = terms.top(scope)
         p, factor = normal_form(t), scalar_sum("f#1", J, Y[variable("f#1")] + 1)
         renamed = {rename(f): c for f, c in p.items()}
-        for forms in ([t, to_term(p), to_term(renamed), to_term(simplified(rewriter, p, hypotheses))],
-                      [t * factor, to_term(multiply(p, normal_form(factor)))]):
+        for forms in (
+            [t, to_term(p), to_term(renamed), to_term(simplified(rewriter, p, hypotheses))],
+            [t * factor, to_term(multiply(p, normal_form(factor)))],
+        ):
             for _ in range(POINTS_PER_RANDOM_TERM // 2):
                 sizes = {"I": rng.randint(0, 3), "J": rng.randint(0, 3), "i": rng.randint(0, 2), "j": rng.randint(0, 2)}
                 at = unbounded(random_environment(case, sizes, rng))
@@ -269,7 +279,10 @@ IDENTITIES = {
     "log exp": (LOG(EXP(A) * B + EXP(A) * C), A + LOG(B + C)),
     "sqrt squared": (SQRT(A + B) ** 3, (A + B) * SQRT(A + B)),
     "guard twice": (indicator(A > 0) * indicator(A > 0), indicator(A > 0)),
-    "function of a guarded sum": (EXP(indicator(A > 0) * B + C), indicator(A > 0) * EXP(B + C) + (1 - indicator(A > 0)) * EXP(C)),
+    "function of a guarded sum": (
+        EXP(indicator(A > 0) * B + C),
+        indicator(A > 0) * EXP(B + C) + (1 - indicator(A > 0)) * EXP(C),
+    ),
 }
 NOT_IDENTITIES = {
     "sqrt of a square": (SQRT(A * A), A),
@@ -304,7 +317,9 @@ def test_clearing_keeps_zeros_and_nonzeros():
     elements = [X[to_index(n), to_index(0)] for n in range(3)]
     for _ in range(60):
         a, b, c = (rng.choice([*elements, rng.choice(elements) + rng.randint(-1, 1)]) for _ in range(3))
-        t = rng.choice([a / b - c / b, 1 / (a / b + 1) - c, a / (b * b + 1) - c / (1 + 1 / a), a * b / (c + 1 / (b + a)) - b])
+        t = rng.choice(
+            [a / b - c / b, 1 / (a / b + 1) - c, a / (b * b + 1) - c / (1 + 1 / a), a * b / (c + 1 / (b + a)) - b]
+        )
         cleared = to_term(clear_denominators(normal_form(t)))
         for _ in range(20):
             at = unbounded(random_environment(case, {"I": 3, "J": 1}, rng))

@@ -30,7 +30,11 @@ from gradproof_spec.terms import (
 def rules(case: Case) -> dict[str, Scalar]:
     case = replace(case, named_extents=True)
     o = case.indices("g")
-    return {"forward": case.forward(o), "jvp": case.jvp(o), **{f"vjp {x}": case.vjp(x, case.indices(x)) for x in case.differentiable}}
+    return {
+        "forward": case.forward(o),
+        "jvp": case.jvp(o),
+        **{f"vjp {x}": case.vjp(x, case.indices(x)) for x in case.differentiable},
+    }
 
 
 TEXTS = {
@@ -49,7 +53,11 @@ TEXTS = {
     ("max_pool", "forward"): "x[stride_h·p + winner.u[p,q] - padding_h,stride_w·q + winner.v[p,q] - padding_w]",
     ("reshape", "vjp x"): "g",
     ("conv", "vjp bias"): "Σ_{p<P, q<Q} g[f,p,q]",
-    ("conv", "vjp x"): "Σ_{f<F, p<P, q<Q, u<U, v<V} [h = stride_h·p + u - padding_h and w = stride_w·q + v - padding_w]·g[f,p,q]·weight[f,c,u,v]",
+    (
+        "conv",
+        "vjp x",
+    ): "Σ_{f<F, p<P, q<Q, u<U, v<V} [h = stride_h·p + u - padding_h and w = stride_w·q + v - padding_w]"
+    "·g[f,p,q]·weight[f,c,u,v]",
 }
 
 
@@ -60,7 +68,10 @@ def test_text_of_a_rule(op, rule):
 
 LATEX = {
     ("matmul", "forward"): r"\sum_{k<K} a_{n,k}\,b_{k,m}",
-    ("softmax", "forward"): r"\frac{\exp\left(x_{b,n,a}\right)}{\left(\sum_{\mathit{n'}<N} \exp\left(x_{b,\mathit{n'},a}\right)\right)}",
+    (
+        "softmax",
+        "forward",
+    ): r"\frac{\exp\left(x_{b,n,a}\right)}{\left(\sum_{\mathit{n'}<N} \exp\left(x_{b,\mathit{n'},a}\right)\right)}",
     ("relu", "forward"): r"\begin{cases}x_{i} & 0 < x_{i}\\0 & \text{else}\end{cases}",
     ("linear", "vjp bias"): r"g_{o}",
 }
@@ -137,7 +148,10 @@ def test_nested_sums_over_the_same_letter_are_told_apart():
     inner = scalar_sum("k#9001", j, X[variable("k#9001"), k])
     assert to_text(scalar_sum("k#9000", j, Y[k] * inner)) == "Σ_{k<j} y[k]·(Σ_{k'<j} x[k',k])"
     assert to_text(X[variable("k")] * scalar_sum("k#9000", j, Y[k])) == "x[k]·(Σ_{k'<j} y[k'])"
-    assert to_text(scalar_sum("k#9000", j, Y[k]) * scalar_sum("k#9001", j, X[variable("k#9001"), 0])) == "(Σ_{k<j} y[k])·(Σ_{k<j} x[k,0])"
+    assert (
+        to_text(scalar_sum("k#9000", j, Y[k]) * scalar_sum("k#9001", j, X[variable("k#9001"), 0]))
+        == "(Σ_{k<j} y[k])·(Σ_{k<j} x[k,0])"
+    )
 
 
 def test_an_extent_cannot_be_iterated_elsewhere():

@@ -13,15 +13,26 @@ from pathlib import Path
 import pytest
 
 from gradproof_spec import any_shape, flat, lemmas, planted
-from gradproof_spec import ops as _  # noqa: F401  registers every op
+from gradproof_spec import ops  # noqa: F401  registers every op
 from gradproof_spec.link import kernels
 from gradproof_spec.obligations import Obligation
 from gradproof_spec.prove import run
 
 SAMPLE = (
-    "bounds[matmul]", "bounds[gather_rows]", "derivative[log_softmax]", "derivative[maximum]", "adjoint[softmax]", "adjoint[matmul]",
-    "kink[relu]", "flat[mul]", "kernel[softmax-vjp-3-axis0]", "kernel[max_pool-forward-batch0-k2]", "lemma[first-argmax]",
-    "refutes[gather_rows-no-bounds-guard]", "refutes[mul-ga-uses-a]", "refutes[softmax-vjp-without-the-sum]",
+    "bounds[matmul]",
+    "bounds[gather_rows]",
+    "derivative[log_softmax]",
+    "derivative[maximum]",
+    "adjoint[softmax]",
+    "adjoint[matmul]",
+    "kink[relu]",
+    "flat[mul]",
+    "kernel[softmax-vjp-3-axis0]",
+    "kernel[max_pool-forward-batch0-k2]",
+    "lemma[first-argmax]",
+    "refutes[gather_rows-no-bounds-guard]",
+    "refutes[mul-ga-uses-a]",
+    "refutes[softmax-vjp-without-the-sum]",
 )
 
 
@@ -45,7 +56,11 @@ def reference() -> dict[str, list[object]]:
 
 def test_the_sample_passes_and_counts():
     assert {v[0] for v in reference().values()} == {"PROVED", "CAUGHT"}
-    assert all(data.get("queries") for name, (_, _, data) in reference().items() if name.startswith(("derivative", "adjoint", "flat")))
+    assert all(
+        data.get("queries")
+        for name, (_, _, data) in reference().items()
+        if name.startswith(("derivative", "adjoint", "flat"))
+    )
 
 
 def test_in_another_order():
@@ -56,8 +71,13 @@ def test_in_another_order():
 
 def in_a_new_process(hash_seed: str, order: tuple[str, ...]) -> subprocess.Popen[str]:
     code = f"import json, test_reproducible as t; print(json.dumps(t.results({order!r})))"
-    return subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parent, stdout=subprocess.PIPE, text=True,
-                            env={**os.environ, "PYTHONHASHSEED": hash_seed})
+    return subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parent,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONHASHSEED": hash_seed},
+    )
 
 
 @pytest.mark.parametrize(("hash_seed", "load"), [("1", 0), ("4242", 2)])

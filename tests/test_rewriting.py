@@ -60,8 +60,11 @@ TRUE_IDENTITIES = {
     "delta outside gives 0": (sum_k(indicator(equal(K, N + 1)) * X[K]), ZERO, ()),
     "delta with range guard": (sum_k(indicator(equal(K, E)) * X[K]), indicator(E >= 0, E < N) * X[E], ()),
     "delta through a factor": (sum_k(indicator(equal(2 * K, 6)) * X[K]), X[3], (N >= 4,)),
-    "delta through a quotient": (sum_k(indicator(equal(K // M, I), equal(K % M, E)) * X[K]), X[I * M + E],
-                                 (M >= 1, E >= 0, E < M, I >= 0, I * M + E < N)),
+    "delta through a quotient": (
+        sum_k(indicator(equal(K // M, I), equal(K % M, E)) * X[K]),
+        X[I * M + E],
+        (M >= 1, E >= 0, E < M, I >= 0, I * M + E < N),
+    ),
     "two deltas, one index": (sum_k(indicator(equal(K, E), equal(K, I)) * X[K]), indicator(equal(E, I)) * X[E], INSIDE),
     "guard implied": (indicator(E < N) * X[E], X[E], INSIDE),
     "guard implied by the range": (sum_k(indicator(K >= 0) * X[K]), sum_k(X[K]), ()),
@@ -82,7 +85,11 @@ FALSE_IDENTITIES = {
     "delta without its range": (sum_k(indicator(equal(K, E)) * X[K]), X[E], ()),
     "delta of the wrong element": (sum_k(indicator(equal(K, E)) * X[K]), X[E + 1], INSIDE),
     "delta with two witnesses": (sum_k(indicator(equal(K * K, E * E)) * X[K]), X[E], (E < 0, -E < N)),
-    "delta that fixes a quotient only": (sum_k(indicator(equal(K // M, I)) * X[K]), X[I * M], (M >= 2, I >= 0, I * M + M <= N)),
+    "delta that fixes a quotient only": (
+        sum_k(indicator(equal(K // M, I)) * X[K]),
+        X[I * M],
+        (M >= 2, I >= 0, I * M + M <= N),
+    ),
     "delta of a multiple": (sum_k(indicator(equal(2 * K, E)) * X[K]), X[E // 2], INSIDE),
     "guard not implied": (indicator(E < M) * X[E], X[E], INSIDE),
     "guard implied by another of its sum": (sum_k(indicator(K < M) * X[K]), sum_k(X[K]), ()),
@@ -166,7 +173,15 @@ class Undecided(Solver):
         return None
 
 
-RULES_THAT_ASK = ("delta", "guard implied", "contradiction", "range from above", "range from below", "congruence", "constant sum")
+RULES_THAT_ASK = (
+    "delta",
+    "guard implied",
+    "contradiction",
+    "range from above",
+    "range from below",
+    "congruence",
+    "constant sum",
+)
 
 
 @pytest.mark.parametrize("name", RULES_THAT_ASK)

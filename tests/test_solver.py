@@ -11,7 +11,7 @@ import z3
 
 import gradproof_spec
 from gradproof_spec import any_shape, lemmas, solver
-from gradproof_spec import ops as _  # noqa: F401  registers every op
+from gradproof_spec import ops  # noqa: F401  registers every op
 from gradproof_spec.any_shape import Proof
 from gradproof_spec.derivative import derivative
 from gradproof_spec.op import OPS, Case
@@ -133,7 +133,9 @@ def test_limits_are_resources_not_seconds():
         text = path.read_text()
         assert not re.search(r"[\"'.]timeout[\"'(=]|set\(.timeout|soft_timeout|time_limit", text), path
     assert 'solver.set("rlimit", rlimit)' in (SPEC / "solver.py").read_text()
-    users = {p.name for p in SPEC.rglob("*.py") if re.search(r"^\s*(import|from) (z3|cvc5)", p.read_text(), re.MULTILINE)}
+    users = {
+        p.name for p in SPEC.rglob("*.py") if re.search(r"^\s*(import|from) (z3|cvc5)", p.read_text(), re.MULTILINE)
+    }
     assert users == {"solver.py"}
 
 
@@ -163,7 +165,18 @@ def test_the_text_does_not_depend_on_what_was_asked_before():
 
 
 # ---------------------------------------------------------------- a second opinion
-SAMPLE = ("matmul", "softmax", "conv", "gather_rows", "maximum", "max_pool", "log_softmax", "concat", "broadcast_to", "linear")
+SAMPLE = (
+    "matmul",
+    "softmax",
+    "conv",
+    "gather_rows",
+    "maximum",
+    "max_pool",
+    "log_softmax",
+    "concat",
+    "broadcast_to",
+    "linear",
+)
 MOST_PER_OP = 30
 
 

@@ -1,8 +1,8 @@
 """Ways in which something false was once PROVED, or is one step away: each is planted here and must not be proved.
 
 Elsewhere: a side obligation keyed without its path, a divisor excused because its quotient was multiplied by 0
-(test_symbolic_explorer), keywords that a meaning would ignore, views of inputs (test_symbolic_array); witnesses without a
-licence (test_rewriting); wrong kernels (test_kernel_comparison). x * [x > 0] against relu in floats: kind `float`.
+(test_symbolic_explorer), keywords that a meaning would ignore, views of inputs (test_symbolic_array), witnesses without
+a licence (test_rewriting), wrong kernels (test_kernel_comparison). x * [x > 0] against relu in floats: kind `float`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pytest
 from test_kernel_comparison import prove_with, verdict_with
 
 from gradproof_spec import any_shape, flat
-from gradproof_spec import ops as _  # noqa: F401  registers every op
+from gradproof_spec import ops  # noqa: F401  registers every op
 from gradproof_spec.link.examples import EXAMPLES
 from gradproof_spec.link.kernels import Run
 from gradproof_spec.link.sampling import differing_input
@@ -49,8 +49,14 @@ KINDS = ("bounds", "derivative", "adjoint", "kink")
 NOT_PROVED = {Verdict.REFUTED, Verdict.UNKNOWN, Verdict.VACUOUS, Verdict.UNSUPPORTED}
 
 
-def op(name: str, signature: str, forward: Callable[..., Any], jvp: Callable[..., Any],
-       vjps: dict[str, Callable[..., Any]], **fields: Any) -> Op:
+def op(
+    name: str,
+    signature: str,
+    forward: Callable[..., Any],
+    jvp: Callable[..., Any],
+    vjps: dict[str, Callable[..., Any]],
+    **fields: Any,
+) -> Op:
     made = Op(name, signature, **fields)
     made.forward(forward)
     made.jvp(jvp)
@@ -72,11 +78,15 @@ def verdicts(made: Op) -> dict[str, Verdict]:
 
 # ---------------------------------------------------------------- the algebra of sums
 def test_a_bound_name_is_not_captured():
-    """Σ_j S_j exp(S_j) with S_j = Σ_m x[m,j] is not Σ_j Σ_m x[m,j] exp(M x[m,j]), though S is used inside and outside."""
+    """Σ_j S_j exp(S_j) with S_j = Σ_m x[m,j] is not Σ_j Σ_m x[m,j] exp(M x[m,j]): S occurs in and outside."""
     x, j, m, extents = Tensor("x"), variable("j#9000"), variable("m#9001"), (variable("J"), variable("M"))
     inner = scalar_sum("m#9001", extents[1], x[m, j])
     shared = scalar_sum("j#9000", extents[0], inner * function("exp", inner))
-    wrong = scalar_sum("j#9000", extents[0], scalar_sum("m#9001", extents[1], x[m, j] * function("exp", to_scalar(extents[1]) * x[m, j])))
+    wrong = scalar_sum(
+        "j#9000",
+        extents[0],
+        scalar_sum("m#9001", extents[1], x[m, j] * function("exp", to_scalar(extents[1]) * x[m, j])),
+    )
     assert not Rewriter(Solver()).equal_terms(shared, wrong, [e >= 0 for e in extents])
 
 
@@ -91,15 +101,20 @@ def test_substitution_under_a_sum_renames_its_bound_variable():
 
 def test_a_denominator_that_is_read_under_a_guard_may_be_0_outside():
     """Multiplying by d = Σ_{n<N} (exp w + exp v) would erase what lives where N = 0."""
+
     def share(w: Tensor, v: Tensor, size: Any) -> Scalar:
         a, b = (Sum(function("exp", t[n]) for n in size.N) for t in (w, v))
         return indicator(size.N >= 1) * ((a + b) * reciprocal(a + b))
 
     empty = lambda size: indicator(equal(size.N, 0))  # noqa: E731
     nothing = lambda g, n: 0 * g[n]  # noqa: E731
-    made = op("guarded_quotient", "x[I] w[N] v[N] -> y[I]", lambda x, i: x[i],
-              lambda w, v, dx, i, size: (share(w, v, size) + empty(size)) * dx[i],
-              {"x": lambda g, i, size: (indicator(size.N >= 1) + 2 * empty(size)) * g[i], "w": nothing, "v": nothing})
+    made = op(
+        "guarded_quotient",
+        "x[I] w[N] v[N] -> y[I]",
+        lambda x, i: x[i],
+        lambda w, v, dx, i, size: (share(w, v, size) + empty(size)) * dx[i],
+        {"x": lambda g, i, size: (indicator(size.N >= 1) + 2 * empty(size)) * g[i], "w": nothing, "v": nothing},
+    )
     assert any_shape.check("adjoint", made).verdict == Verdict.REFUTED
 
 
@@ -122,37 +137,62 @@ def test_simplifying_a_sum_leaves_no_bound_variable_free():
 
 # ---------------------------------------------------------------- assumptions that cannot hold
 def test_a_contradictory_domain_is_vacuous_in_every_kind():
-    made = op("contradiction", "x[N] -> y[N]", lambda x, n: x[n], lambda dx, n: indicator(n >= 0) * dx[n],
-              {"x": lambda g, n: indicator(n >= 0) * g[n]}, domain=lambda size: [size.N >= 1, size.N <= 0])
+    made = op(
+        "contradiction",
+        "x[N] -> y[N]",
+        lambda x, n: x[n],
+        lambda dx, n: indicator(n >= 0) * dx[n],
+        {"x": lambda g, n: indicator(n >= 0) * g[n]},
+        domain=lambda size: [size.N >= 1, size.N <= 0],
+    )
     found = verdicts(made)
     assert (found["bounds"], found["derivative"], found["adjoint"]) == (Verdict.VACUOUS,) * 3
 
 
 def test_off_kinks_may_be_nowhere():
     """With N = 1 the boundary x[n] = x[0] is everywhere: "off kinks" says nothing, so nothing is proved."""
-    made = op("always_tied", "x[N] -> y[N]", lambda x, n: where(x[n] > x[0], 5 * x[n], x[n]), lambda dx, n: 6 * dx[n],
-              {"x": lambda g, n: 6 * g[n]}, domain=lambda size: [equal(size.N, 1)])
+    made = op(
+        "always_tied",
+        "x[N] -> y[N]",
+        lambda x, n: where(x[n] > x[0], 5 * x[n], x[n]),
+        lambda dx, n: 6 * dx[n],
+        {"x": lambda g, n: 6 * g[n]},
+        domain=lambda size: [equal(size.N, 1)],
+    )
     assert any_shape.check("derivative", made).verdict in NOT_PROVED
 
 
 def test_std_of_one_element():
     """Without eps the divisor is 0 at N = 1 and at constant rows: `bounds` refuses it."""
+
     def std(x: Tensor, size: Any) -> Scalar:
         mean = Sum(x[n] for n in size.N) / size.N
         return function("sqrt", Sum((x[n] - mean) ** 2 for n in size.N) / size.N)
 
-    made = op("std", "x[N] -> y[]", std, lambda x, dx, size: Sum(dx[n] for n in size.N) / std(x, size),
-              {"x": lambda x, g, size, n: g[()] / std(x, size)}, domain=lambda size: [size.N >= 1])
+    made = op(
+        "std",
+        "x[N] -> y[]",
+        std,
+        lambda x, dx, size: Sum(dx[n] for n in size.N) / std(x, size),
+        {"x": lambda x, g, size, n: g[()] / std(x, size)},
+        domain=lambda size: [size.N >= 1],
+    )
     assert any_shape.check("bounds", made).verdict in NOT_PROVED
 
 
 def test_a_root_that_is_never_defined_is_vacuous_in_flat():
     """sqrt(-1 - x²): the facts that `flat` assumes contradict, so any rule would pass."""
+
     def root(x: Tensor, i: Any) -> Scalar:
         return function("sqrt", -1 - x[i] * x[i])
 
-    made = op("no_root", "x[I] -> y[I]", lambda x, i: x[i] * root(x, i), lambda x, dx, i: 3 * dx[i] * root(x, i),
-              {"x": lambda x, g, i: 5 * g[i] * root(x, i)})
+    made = op(
+        "no_root",
+        "x[I] -> y[I]",
+        lambda x, i: x[i] * root(x, i),
+        lambda x, dx, i: 3 * dx[i] * root(x, i),
+        {"x": lambda x, g, i: 5 * g[i] * root(x, i)},
+    )
     assert flat.check_flat(made).verdict in NOT_PROVED
     assert any_shape.check("bounds", made).verdict in NOT_PROVED
 
@@ -171,8 +211,13 @@ def test_a_pooling_window_without_a_real_cell():
 
 
 def test_an_empty_axis_has_no_largest_element():
-    made = op("largest", "x[I,K] -> y[I]", lambda x, best, i: x[(i, *best(i))], lambda dx, best, i: dx[(i, *best(i))],
-              {"x": lambda g, best, i, k: indicator(equal(k, best(i)[0])) * g[i]})
+    made = op(
+        "largest",
+        "x[I,K] -> y[I]",
+        lambda x, best, i: x[(i, *best(i))],
+        lambda dx, best, i: dx[(i, *best(i))],
+        {"x": lambda g, best, i, k: indicator(equal(k, best(i)[0])) * g[i]},
+    )
     made.first_argmax("best", "k", exists=lambda i, size: ([0],))(lambda x, i, k: (TRUE, x[i, k]))
     assert any_shape.check("bounds", made).verdict == Verdict.VACUOUS
     made.domain = lambda size: [size.K >= 1]
@@ -191,26 +236,43 @@ def test_a_scatter_without_its_bounds_guard_passes_adjoint_and_bounds_decides():
     def picked(x: Tensor, indices: Any, k: Any) -> Scalar:
         return x[indices[k]]
 
-    made = op("unguarded_gather", "x[R] indices:int[K] -> y[K]", picked, lambda dx, indices, k: picked(dx, indices, k),
-              {"x": lambda indices, g, r, size: Sum(indicator(equal(indices[k], r)) * g[k] for k in size.K)})
+    made = op(
+        "unguarded_gather",
+        "x[R] indices:int[K] -> y[K]",
+        picked,
+        lambda dx, indices, k: picked(dx, indices, k),
+        {"x": lambda indices, g, r, size: Sum(indicator(equal(indices[k], r)) * g[k] for k in size.K)},
+    )
     assert any_shape.check("adjoint", made).verdict == Verdict.PROVED
     assert any_shape.check("derivative", made).verdict == Verdict.PROVED
     assert any_shape.check("bounds", made).verdict == Verdict.REFUTED
 
 
 def test_the_candidates_of_a_selection_are_read_in_bounds_too():
-    made = op("pick_by_next", "x[I,K] z[I,K] -> y[I]", lambda z, best, i: z[(i, *best(i))], lambda dz, best, i: dz[(i, *best(i))],
-              {"x": lambda g, i, k: 0 * g[i], "z": lambda g, best, i, k: indicator(equal(k, best(i)[0])) * g[i]},
-              domain=lambda size: [size.K >= 1])
+    made = op(
+        "pick_by_next",
+        "x[I,K] z[I,K] -> y[I]",
+        lambda z, best, i: z[(i, *best(i))],
+        lambda dz, best, i: dz[(i, *best(i))],
+        {"x": lambda g, i, k: 0 * g[i], "z": lambda g, best, i, k: indicator(equal(k, best(i)[0])) * g[i]},
+        domain=lambda size: [size.K >= 1],
+    )
     made.first_argmax("best", "k", exists=lambda i, size: ([0],))(lambda x, i, k: (TRUE, x[i, k + 1]))
     assert any_shape.check("bounds", made).verdict in NOT_PROVED
 
 
 def test_extents_divide_by_positive_integers_only():
     """-3 // -2 is 1 in Python and 2 in SMT-LIB: with P = -H // s, s = -2, the read g[2 // 2] is outside P = 1."""
-    made = op("negative_stride", "x[H] -> y[P]", lambda x, p: 0 * x[0],
-              lambda dx, p: 0 * dx[p], {"x": lambda g, h: g[h // 2] - g[h // 2]}, attributes="s",
-              extents={"P": lambda size: (0 - size.H) // size.s}, domain=lambda size: [equal(size.s, -2)])
+    made = op(
+        "negative_stride",
+        "x[H] -> y[P]",
+        lambda x, p: 0 * x[0],
+        lambda dx, p: 0 * dx[p],
+        {"x": lambda g, h: g[h // 2] - g[h // 2]},
+        attributes="s",
+        extents={"P": lambda size: (0 - size.H) // size.s},
+        domain=lambda size: [equal(size.s, -2)],
+    )
     assert any_shape.check("bounds", made).verdict in NOT_PROVED
 
 
@@ -224,11 +286,18 @@ def test_a_rule_that_is_not_linear_is_not_saved_by_adjoint():
 # ---------------------------------------------------------------- kinks
 def pointwise(name: str, forward: Any, slope: Any, kinks: dict[str, Any] | None = None, x: str = "x") -> Op:
     """JVP and VJP share the slope, so `adjoint` holds whatever it is."""
+
     def of(f: Any) -> Any:
         return lambda case, i: f(Tensor(x)[i])
 
-    return op(name, f"{x}[I] -> out[I]", of(forward), lambda case, i: slope(Tensor(x)[i]) * Tensor("d" + x)[i],
-              {x: lambda case, g, i: slope(Tensor(x)[i]) * g[i]}, kinks=kinks)
+    return op(
+        name,
+        f"{x}[I] -> out[I]",
+        of(forward),
+        lambda case, i: slope(Tensor(x)[i]) * Tensor("d" + x)[i],
+        {x: lambda case, g, i: slope(Tensor(x)[i]) * g[i]},
+        kinks=kinks,
+    )
 
 
 def huber_slope_wrong_at_the_joint(v: Scalar) -> Scalar:
@@ -237,6 +306,7 @@ def huber_slope_wrong_at_the_joint(v: Scalar) -> Scalar:
 
 def test_a_smooth_join_is_not_excluded():
     """x² for x < 1, else 2x - 1: differentiable at 1, so a slope of 7 exactly there is refuted by `derivative`."""
+
     def forward(v: Scalar) -> Scalar:
         return where(v < 1, v * v, 2 * v - 1)
 
@@ -249,13 +319,26 @@ def test_a_smooth_join_is_not_excluded():
 
 def test_a_wrong_slope_at_a_kink_shared_by_both_rules():
     """adjoint and derivative hold; `kink` refutes: slope 2 at 0 is no subgradient of relu."""
-    wrong = verdicts(pointwise("relu2", lambda v: where(v > 0, v, 0), lambda v: indicator(v > 0) + 2 * indicator(equal(v, 0)), {"x[i] = 0": 1}))
-    assert wrong == {"bounds": Verdict.PROVED, "derivative": Verdict.PROVED, "adjoint": Verdict.PROVED, "kink": Verdict.REFUTED}
+    wrong = verdicts(
+        pointwise(
+            "relu2",
+            lambda v: where(v > 0, v, 0),
+            lambda v: indicator(v > 0) + 2 * indicator(equal(v, 0)),
+            {"x[i] = 0": 1},
+        )
+    )
+    assert wrong == {
+        "bounds": Verdict.PROVED,
+        "derivative": Verdict.PROVED,
+        "adjoint": Verdict.PROVED,
+        "kink": Verdict.REFUTED,
+    }
 
 
 @pytest.mark.parametrize("x", "xyzabcdef")
 def test_the_branch_of_an_equality_is_no_one_sided_derivative(x):
     """where(v = 0, 7v, 0) is 0: 7 is no slope of relu at 0, whichever guard comes first (which depends on the name)."""
+
     def forward(v: Scalar) -> Scalar:
         return where(v > 0, v, 0) + where(equal(v, 0), 7 * v, 0)
 
@@ -265,9 +348,13 @@ def test_the_branch_of_an_equality_is_no_one_sided_derivative(x):
 
 
 def test_two_guards_with_one_boundary():
-    """where(x > 0, where(2x > 0, x, 5x), 0) is relu: the slope 5 of a branch that is never active is not declared away."""
-    made = pointwise("correlated", lambda v: where(v > 0, where(2 * v > 0, v, 5 * v), 0),
-                     lambda v: indicator(v > 0) + 5 * indicator(equal(v, 0)), {"x[i] = 0": 1})
+    """where(x > 0, where(2x > 0, x, 5x), 0) is relu: 5 is the slope of a branch that is never active."""
+    made = pointwise(
+        "correlated",
+        lambda v: where(v > 0, where(2 * v > 0, v, 5 * v), 0),
+        lambda v: indicator(v > 0) + 5 * indicator(equal(v, 0)),
+        {"x[i] = 0": 1},
+    )
     assert any_shape.check("kink", made).verdict in NOT_PROVED
 
 
@@ -291,7 +378,9 @@ def test_an_op_without_a_rule_is_refused():
         made.jvp_rule = None if left_out == "jvp" else lambda x, y, dx, dy, i: dx[i] * y[i] + x[i] * dy[i]
         rules = {"x": lambda y, g, i: g[i] * y[i], "y": lambda x, g, i: g[i] * x[i]}
         made.vjps = {n: r for n, r in rules.items() if n != left_out}
-        with pytest.raises(SpecificationError, match="missing " + {"x": r'vjp\("x"\)', "y": r'vjp\("y"\)'}.get(left_out, left_out)):
+        with pytest.raises(
+            SpecificationError, match="missing " + {"x": r'vjp\("x"\)', "y": r'vjp\("y"\)'}.get(left_out, left_out)
+        ):
             made.register()
         assert "incomplete" not in OPS
     with pytest.raises(SpecificationError, match="twice"):
@@ -306,7 +395,9 @@ def test_a_rule_with_an_unknown_parameter_is_refused():
 
 
 def test_an_extent_that_does_not_exist_is_refused():
-    made = op("extent", "x[I] -> y[]", lambda x, size: Sum(x[k] for k in size.K), lambda dx: dx[0], {"x": lambda g, i: g[()]})
+    made = op(
+        "extent", "x[I] -> y[]", lambda x, size: Sum(x[k] for k in size.K), lambda dx: dx[0], {"x": lambda g, i: g[()]}
+    )
     with pytest.raises(SpecificationError, match=r"size\.K"):
         any_shape.check("derivative", made)
 
@@ -343,7 +434,9 @@ WRITERS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "key", "rule", "example", "direction"), WRITERS, ids=["out", "tangent", "input", "indices"])
+@pytest.mark.parametrize(
+    ("name", "key", "rule", "example", "direction"), WRITERS, ids=["out", "tangent", "input", "indices"]
+)
 def test_a_kernel_that_writes_what_is_not_its_own(name, key, rule, example, direction):
     """Inputs, tangents, index arrays, and the output that the caller keeps: the next pullback would see the change."""
     assert verdict_with(name, key, rule, example, direction) in NOT_PROVED
@@ -355,8 +448,10 @@ def test_no_kernel_that_ships_writes_out_or_its_residual():
         run = Run(example, "vjp")
         rng = np.random.default_rng(0)
         integer = {t.name for t in run.link.case.inputs if t.integer}
-        inputs = tuple(np.array(example.indices, dtype=int) if n in integer else rng.normal(size=s)
-                       for n, s in zip(run.names(), example.shapes, strict=True))
+        inputs = tuple(
+            np.array(example.indices, dtype=int) if n in integer else rng.normal(size=s)
+            for n, s in zip(run.names(), example.shapes, strict=True)
+        )
         out, residual = run.op.evaluate(inputs, **example.attributes)
         for array in (*inputs, out, *(residual or ())):
             np.asarray(array).flags.writeable = False
@@ -385,14 +480,22 @@ def test_a_branch_on_what_only_symbols_have_shows_in_floats(monkeypatch, rule):
 
 
 def test_questions_about_the_dtype_are_refused():
-    for ask in (lambda x: np.issubdtype(x.dtype, np.floating), lambda x: np.finfo(x.dtype), lambda x: np.isnan(np.array([np.nan]) * x)):
+    for ask in (
+        lambda x: np.issubdtype(x.dtype, np.floating),
+        lambda x: np.finfo(x.dtype),
+        lambda x: np.isnan(np.array([np.nan]) * x),
+    ):
         with pytest.raises(Unsupported):
             explore(lambda ask=ask: ask(symbols("x", (2,))))
 
 
 def test_a_keyword_that_is_not_modelled_is_refused():
-    for call in (lambda x: np.var(x, where=np.array([True, False])), lambda x: np.sum(x, where=np.array([True, False])),
-                 lambda x: np.sum(x, dtype=np.float32), lambda x: np.max(x, initial=0)):
+    for call in (
+        lambda x: np.var(x, where=np.array([True, False])),
+        lambda x: np.sum(x, where=np.array([True, False])),
+        lambda x: np.sum(x, dtype=np.float32),
+        lambda x: np.max(x, initial=0),
+    ):
         with pytest.raises(Unsupported):
             explore(lambda call=call: call(symbols("x", (2,))))
 
@@ -415,6 +518,11 @@ def test_relu_as_a_product_is_equal_over_the_reals_only():
 
 def test_in_range_of_a_guard_does_not_leak_to_its_neighbour():
     """[i < N] x[i] + x[i]: the guard of one term does not excuse the other."""
-    made = op("neighbour", "x[N] -> y[M]", lambda x, m, size: indicator(in_range(m, size.N)) * x[m] + 0 * access("x", m) + x[m] * 0,
-              lambda dx, m, size: indicator(in_range(m, size.N)) * dx[m] + dx[m], {"x": lambda g, n, size: indicator(in_range(n, size.M)) * 2 * g[n]})
+    made = op(
+        "neighbour",
+        "x[N] -> y[M]",
+        lambda x, m, size: indicator(in_range(m, size.N)) * x[m] + 0 * access("x", m) + x[m] * 0,
+        lambda dx, m, size: indicator(in_range(m, size.N)) * dx[m] + dx[m],
+        {"x": lambda g, n, size: indicator(in_range(n, size.M)) * 2 * g[n]},
+    )
     assert any_shape.check("bounds", made).verdict == Verdict.REFUTED

@@ -37,9 +37,13 @@ from .terms import (
     in_range,
     replace,
     subterms,
+    to_index,
     to_scalar,
     variable,
 )
+
+
+SHAPES_FOR_AXIOMS = 12
 
 
 class Unsupported(Exception):
@@ -97,24 +101,36 @@ def _is_product_equation(c: Condition) -> bool:
 # ---------------------------------------------------------------- adjoint and derivative
 def prove_adjoint(case: Case) -> Solver:
     proof = Proof(case)
+    require_satisfiable(proof)
     for x, i, hypotheses in proof.inputs():
         k_j = formal_derivative(case.jvp(proof.o), "d" + x, i)
         k_v = formal_derivative(case.vjp(x, i), "g", proof.o)
-        proof.require_equal(k_j, k_v, hypotheses,
-                            f"the coefficient of d{x} in the JVP is not the coefficient of g in the VJP for {x}")
+        what = f"the coefficient of d{x} in the JVP is not the coefficient of g in the VJP for {x}"
+        proof.require_equal(k_j, k_v, hypotheses, what)
     return proof.solver
 
 
 def prove_derivative(case: Case) -> Solver:
     proof = Proof(case)
     off_kinks = tuple(~k.tie for k in kinks(case) if not k.smooth)
+    require_satisfiable(proof, off_kinks)
     forward, jvp = case.forward(proof.o), case.jvp(proof.o)
     for x, i, hypotheses in proof.inputs():
         k_d = formal_derivative(forward, x, i)
         k_j = formal_derivative(jvp, "d" + x, i)
-        proof.require_equal(k_d, k_j, hypotheses + off_kinks,
-                            f"the coefficient of d{x} in the JVP is not the derivative of the forward by {x}")
+        what = f"the coefficient of d{x} in the JVP is not the derivative of the forward by {x}"
+        proof.require_equal(k_d, k_j, hypotheses + off_kinks, what)
     return proof.solver
+
+
+def require_satisfiable(proof: Proof, more: Sequence[Condition] = ()) -> None:
+    """The hypotheses have a model with at least one element in every tensor."""
+    case = proof.case
+    conditions = [*case.hypotheses(), *proof.at_output(), *more]
+    for x in case.differentiable:
+        conditions += case.in_bounds(x, case.indices(x, prefix="i_"))
+    if proof.solver.satisfiable(conditions) is not True:
+        raise Vacuous("the hypotheses are not known to be satisfiable")
 
 
 # ---------------------------------------------------------------- kinks, derived from the guards of the forward
@@ -142,16 +158,13 @@ class Kink:
     def on_boundary(self, t: Scalar) -> Scalar:
         return replace(t, lambda x: self.value if x == self.element else None)
 
-    def branch(self, t: Scalar, holds: bool) -> Scalar:
-        """t on one side of the boundary."""
+    def side(self, t: Scalar, holds: bool) -> Scalar:
+        """t on one side of the boundary, off it: where the guard holds, or where it does not (for a = b: a < b, b < a)."""
         a, b = self.guard.args
-        sides = {self.guard: holds, self.tie: False, (b < a): not holds, (a < b): holds,
-                 (a <= b): holds, (b <= a): not holds}
-        if self.guard.op == "value==":
-            sides = {self.guard: holds}
+        truth = {a < b: holds, a <= b: holds, b < a: not holds, b <= a: not holds, self.tie: False}
 
         def step(x: Term) -> Term | None:
-            return (TRUE if sides[x] else FALSE) if isinstance(x, Condition) and x in sides else None
+            return (TRUE if truth[x] else FALSE) if isinstance(x, Condition) and x in truth else None
 
         return replace(t, step)
 
@@ -161,7 +174,7 @@ def kinks(case: Case) -> list[Kink]:
     forward = case.forward(case.indices(case.output.name))
     found: dict[Condition, Kink] = {}
     outside = free_variables(forward)
-    for guard in atom_conditions(forward):
+    for guard in sorted(atom_conditions(forward), key=lambda c: (c.op == "value==", str(c))):
         tie = equal(guard.args[0], guard.args[1])
         if tie in found:
             continue
@@ -170,6 +183,11 @@ def kinks(case: Case) -> list[Kink]:
         element, value = _solve_tie(guard)
         kink = Kink(guard, element, value, False)
         found[tie] = Kink(guard, element, value, _is_smooth(case, kink, forward))
+    for kink in found.values():
+        for other in found.values():
+            difference = other.guard.args[0] - other.guard.args[1]
+            if other is not kink and not normal_form(kink.on_boundary(difference)):
+                raise Unsupported(f"the guards {kink.guard} and {other.guard} have the same boundary")
     return list(found.values())
 
 
@@ -187,13 +205,17 @@ def _solve_tie(guard: Condition) -> tuple[Scalar, Scalar]:
 
 
 def _is_smooth(case: Case, kink: Kink, forward: Scalar) -> bool:
+    """On the boundary, forward and derivative are those of both sides: then the tie is a point like any other."""
     proof = Proof(case)
-    yes, no = kink.branch(forward, True), kink.branch(forward, False)
-    for x, i, hypotheses in proof.inputs():
-        d_yes, d_no = (kink.on_boundary(formal_derivative(t, x, i)) for t in (yes, no))
-        if not proof.rewriter.equal_terms(d_yes, d_no, hypotheses):
+    sides = [kink.side(forward, holds) for holds in (True, False)]
+    for t in sides:
+        if not proof.rewriter.equal_terms(kink.on_boundary(forward), kink.on_boundary(t), proof.at_output()):
             return False
-    return proof.rewriter.equal_terms(kink.on_boundary(yes), kink.on_boundary(no), proof.at_output())
+        for x, i, hypotheses in proof.inputs():
+            at_tie, beside = (kink.on_boundary(formal_derivative(f, x, i)) for f in (forward, t))
+            if not proof.rewriter.equal_terms(at_tie, beside, hypotheses):
+                return False
+    return True
 
 
 def prove_kinks(case: Case) -> Solver:
@@ -204,6 +226,7 @@ def prove_kinks(case: Case) -> Solver:
     crosses it.
     """
     proof = Proof(case)
+    require_satisfiable(proof)
     derived = {k.name: k for k in kinks(case) if not k.smooth}
     if set(derived) != set(case.op.kinks):
         raise Wrong(f"kinks derived from the guards: {sorted(derived) or 'none'}; "
@@ -213,9 +236,10 @@ def prove_kinks(case: Case) -> Solver:
         weight = case.op.kinks[name]
         if not 0 <= weight <= 1:
             raise Wrong(f"at {name} the declared weight {weight} is not between 0 and 1")
-        yes, no = kink.branch(forward, True), kink.branch(forward, False)
-        proof.require_equal(kink.on_boundary(yes), kink.on_boundary(no), proof.at_output(),
-                            f"the forward jumps at {name}")
+        yes, no = kink.side(forward, True), kink.side(forward, False)
+        for t in (yes, no):
+            proof.require_equal(kink.on_boundary(forward), kink.on_boundary(t), proof.at_output(),
+                                f"the forward jumps at {name}")
         for x, i, hypotheses in proof.inputs():
             k_yes, k_no = (kink.on_boundary(formal_derivative(t, x, i)) for t in (yes, no))
             k_j = kink.on_boundary(formal_derivative(jvp, "d" + x, i))
@@ -258,11 +282,15 @@ def _prove_selection_kink(proof: Proof, selection: Selection) -> None:
 # ---------------------------------------------------------------- bounds
 def prove_bounds(case: Case) -> Solver:
     proof = Proof(case)
-    _require_satisfiable(case, proof)
+    require_satisfiable(proof)
     _require_selections_exist(case)
+    _require_axioms(case)
     walk = BoundsWalk(proof)
     for name, extent in zip(case.output.axes, case.shape("g"), strict=True):
+        walk.index(extent, proof.hypotheses, f"the extent {name}")
         walk.require(proof.hypotheses, extent >= 0, f"the extent {name} can be negative")
+    for selection in case.op.selections.values():
+        walk.candidates(selection)
     o, tangents = proof.o, frozenset("d" + x for x in case.differentiable)
     for what, rule in (("forward", case.forward(o)), ("jvp", case.jvp(o))):
         walk.scalar(rule, proof.at_output(), what)
@@ -279,15 +307,6 @@ def prove_bounds(case: Case) -> Solver:
             raise NotProved("a rule reads a tensor it must not: "
                             "the forward no tangent, the JVP no cotangent, the VJP no tangent")
     return proof.solver
-
-
-def _require_satisfiable(case: Case, proof: Proof) -> None:
-    """The hypotheses have a model with at least one element in every tensor."""
-    conditions = [*case.hypotheses(), *proof.at_output()]
-    for x in case.differentiable:
-        conditions += case.in_bounds(x, case.indices(x, prefix="i_"))
-    if Solver(positive=case.positive).satisfiable(conditions) is not True:
-        raise Vacuous("the hypotheses are not known to be satisfiable")
 
 
 class Vacuous(Exception):
@@ -313,6 +332,27 @@ def _require_selections_exist(case: Case) -> None:
             raise Vacuous(f"{selection.name} may have no candidate")
 
 
+def _require_axioms(case: Case) -> None:
+    """The axioms of declared index functions hold of their meaning at small shapes inside the domain.
+
+    For all shapes it is the lemma that the op names which says so; this is what notices an axiom outside its domain.
+    """
+    from .evaluate import Environment
+    from .refute import cells, extents, shapes
+
+    declared = case.op.index_functions
+    if declared is None:
+        return
+    for sizes in shapes(case)[:SHAPES_FOR_AXIOMS]:
+        here = Environment(case, dict(sizes), {})
+        for name, axiom in declared.axioms(case).items():
+            base = name.partition(".")[0]
+            domain = "g" if declared.names[base] != "g" else case.inputs[0].name
+            for i in cells(extents(case, domain, sizes)):
+                if not all(here.condition(c) is True for c in axiom(*map(to_index, i))):
+                    raise Wrong(f"at {sizes} an axiom of {name} does not hold of {list(i)}")
+
+
 class BoundsWalk:
     """Every access of a term inside its tensor, every divisor nonzero, log and sqrt inside their domain."""
 
@@ -324,6 +364,17 @@ class BoundsWalk:
     def require(self, hypotheses: Sequence[Condition], goal: Condition, what: str) -> None:
         if self.proof.solver.valid(hypotheses, goal) is not True:
             raise NotProved(what, f"{goal}    under    {', '.join(map(str, hypotheses))}")
+
+    def candidates(self, selection: Selection) -> None:
+        """What a selection compares: read where its arguments and the cell are in range, the value where it is real."""
+        case, size = self.case, self.case.size()
+        arguments = [variable(n) for n in case.selection_arguments(selection)]
+        cell = [variable(c) for c in selection.candidates]
+        real, value = case.candidate(selection, arguments, cell)
+        h = (*self.proof.hypotheses, case.selection_domain(selection, arguments),
+             *(in_range(i, getattr(size, c.upper())) for c, i in zip(selection.candidates, cell, strict=True)))
+        self.condition(real, h, selection.name)
+        self.scalar(value, (*h, real), selection.name)
 
     def scalar(self, t: Scalar, h: tuple[Condition, ...], rule: str) -> None:
         a = t.args

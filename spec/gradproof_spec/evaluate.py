@@ -269,7 +269,10 @@ class Environment:
             cells = []
             for cell in product(*map(range, extents)):
                 real, value = self.case.candidate(selection, arguments, cell)
-                if self.condition(real) is True:
+                is_real = self.condition(real)
+                if not isinstance(is_real, bool):
+                    raise Undecided(f"whether a candidate of {selection.name} is real depends on symbolic values")
+                if is_real:
                     cells.append((cell, self.scalar(value)))
             if not cells:
                 raise OutOfBounds(f"{selection.name}{list(arguments)} has no candidate")

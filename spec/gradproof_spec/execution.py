@@ -15,13 +15,9 @@ _found: dict[str, Obligation] = {}  # in a worker: its obligations by id
 
 
 def run_guarded(obligation: Obligation) -> Entry:
-    """Run one obligation; an error inside the prover is an UNKNOWN that shows the traceback, as only a bug can be."""
     from .prove import run
 
-    try:
-        return run(obligation)
-    except Exception:
-        return Entry(obligation, _internal_error(obligation, traceback.format_exc()), 0.0)
+    return run(obligation)
 
 
 def run_all(find: Finder, obligations: Sequence[Obligation], jobs: int) -> Iterator[Entry]:
@@ -53,14 +49,10 @@ def _entry(obligation: Obligation, future: Future[tuple[Outcome, float]]) -> Ent
                    f"Run it alone:\n\n    {alone}")
         return Entry(obligation, Outcome(Verdict.UNKNOWN, message), 0.0)
     except Exception:
-        return Entry(obligation, _internal_error(obligation, traceback.format_exc()), 0.0)
+        from .prove import internal_error
+
+        return Entry(obligation, internal_error(obligation, traceback.format_exc()), 0.0)
     return Entry(obligation, outcome, seconds)
-
-
-def _internal_error(obligation: Obligation, trace: str) -> Outcome:
-    return Outcome(Verdict.UNKNOWN, f"UNKNOWN  {obligation.id}\n\n  The prover stopped with an error of its own. "
-                                    f"This is a defect of gradproof: please report it.\n\n{trace}")
-
 
 def _start(find: Finder) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -32,11 +32,14 @@ def run(obligation: Obligation) -> Entry:
     with fresh_names():
         try:
             outcome = obligation.check()
-        except Exception as e:  # a fault of the prover itself: never a pass, shown with the line that raised it
-            where = traceback.extract_tb(e.__traceback__)[-1]
-            text = f"UNKNOWN  {obligation.id}\n\n  the prover failed: {type(e).__name__}: {e}"
-            outcome = Outcome(Verdict.UNKNOWN, f"{text} ({where.filename}:{where.lineno})")
+        except Exception:  # a fault of the prover itself is never a pass
+            outcome = internal_error(obligation, traceback.format_exc())
     return Entry(obligation, outcome, time.perf_counter() - started)
+
+
+def internal_error(obligation: Obligation, trace: str) -> Outcome:
+    text = "The prover stopped with an error of its own. This is a defect of gradproof: please report it."
+    return Outcome(Verdict.UNKNOWN, f"UNKNOWN  {obligation.id}\n\n  {text}\n\n{trace}")
 
 
 def select(ops: Sequence[str] = (), kinds: Sequence[str] = ()) -> list[Obligation]:

@@ -376,7 +376,7 @@ def convention(at: Evaluation, x: str, i: tuple[int, ...], o: tuple[int, ...]) -
     indices = tuple(variable(f"i_{k}") for k in range(len(i)))
     yes, no = (
         at.value(
-            met[0].on_boundary(formal_derivative(met[0].branch(rule_term(case, "forward"), side), x, indices)), names
+            met[0].on_boundary(formal_derivative(met[0].side(rule_term(case, "forward"), side), x, indices)), names
         )
         for side in (True, False)
     )

@@ -10,7 +10,7 @@ The sum lemmas that the rules use are proved by induction in `lemmas`:
     congruence  under a guard v = e, v may be written e in the atoms
     constant    Sum_{k<N} t = N t where t does not mention k
     cancel      (Sum_k z(k)) * (1 / Sum_k z(k)) = 1
-    clear       an identity may be multiplied by a nonzero denominator
+    clear       an identity may be multiplied by a denominator that is read, and so not 0, wherever any term counts
 """
 from __future__ import annotations
 
@@ -126,7 +126,8 @@ class Rewriter:
 
         exponents = {f: sum(-e if root else e for a, e in f.monomial if is_denominator(a)) for f in p}
         highest = max(exponents.values())
-        if highest <= 0:
+        with_d = [f for f, e in exponents.items() if e > 0]
+        if highest <= 0 or not all(e > 0 or self._is_read_wherever(f, with_d, hypotheses) for f, e in exponents.items()):
             return None
         factor = of_atom(d) if root else self.normal_form(d)
         result: Polynomial = {}
@@ -134,6 +135,15 @@ class Rewriter:
             rest = f._replace(monomial=tuple((a, e) for a, e in f.monomial if not is_denominator(a)))
             result = add(result, multiply({rest: c}, power(factor, highest - exponents[f])))
         return result
+
+    def _is_read_wherever(self, f: Flat, with_d: Sequence[Flat], hypotheses: Hypotheses) -> bool:
+        """Is the denominator read, and so not 0, wherever f counts?
+
+        It is where some term h that contains it has no guard beside those of f, and no empty sum around it.
+        """
+        return any(set(h.guards) <= set(f.guards) and all(
+            not free_variables(e) & {n for n, _ in h.binders} and self.proved((*hypotheses, *f.guards), e >= 1)
+            for _, e in h.binders) for h in with_d)
 
     def equal_terms_quietly(self, a: Scalar, b: Scalar, hypotheses: Hypotheses) -> bool:
         kept = self.residual
@@ -243,6 +253,8 @@ class Rewriter:
                 if bound is None or g not in guards:
                     continue
                 below, rest = bound
+                if free_variables(rest) & {n for n, _ in binders}:
+                    continue
                 extent = dict(binders)[name]
                 others = (*hypotheses, *ranges([b for b in binders if b[0] != name]),
                           *(h for h in guards if name not in free_variables(h)))
@@ -282,6 +294,8 @@ class Rewriter:
             rest = tuple(b for b in binders if b[0] != name)
             if name in used | set().union(*(free_variables(e) for _, e in rest)):
                 continue
+            if free_variables(extent) & {n for n, _ in rest}:
+                continue  # the factor would leave the sum that binds it
             if self.proved((*hypotheses, *ranges(rest), *guards), extent >= 0):
                 binders = rest
                 extents.append(extent)

@@ -41,6 +41,11 @@ MAX_PATHS = 64
 
 
 # ---------------------------------------------------------------- running the kernel
+def read_only(array: Any) -> Any:
+    array.flags.writeable = False
+    return array
+
+
 @dataclass
 class Run:
     """What a direction of the runtime gives on symbols: arrays by name (y; dy; gx, gweight, ...)."""
@@ -68,7 +73,7 @@ class Run:
     def inputs(self, prefix: str = "") -> tuple[Any, ...]:
         integer = {t.name for t in self.link.case.inputs if t.integer}
         return tuple(
-            (None if prefix else np.array(self.example.indices, dtype=int))
+            (None if prefix else read_only(np.array(self.example.indices, dtype=int)))
             if n in integer
             else symbols(prefix + n, shape)
             for n, shape in zip(self.names(), self.example.shapes, strict=True)
@@ -77,6 +82,8 @@ class Run:
     def __call__(self) -> dict[str, Any]:
         inputs, attributes = self.inputs(), self.attributes()
         out, residual = self.op.evaluate(inputs, **attributes)
+        for array in (out, *(residual or ())):  # the caller keeps the output, the tape keeps the residual
+            read_only(array)
         y = self.link.case.output.name
         if self.direction == "forward":
             return {y: as_terms(out)}
