@@ -6,13 +6,16 @@ import copy
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gradproof_spec import any_shape
-from gradproof_spec import ops  # noqa: F401  registers every op
+from gradproof_spec import (
+    any_shape,
+    ops,  # noqa: F401  registers every op
+)
 from gradproof_spec.obligations import Outcome, Verdict
 from gradproof_spec.op import OPS
 from gradproof_spec.terms import Sum, equal, indicator
@@ -121,10 +124,15 @@ FAULTS: dict[str, tuple[str, Callable[[], Outcome]]] = {
 }
 
 
+@cache
+def fault(name: str) -> Outcome:
+    return FAULTS[name][1]()
+
+
 @pytest.mark.parametrize("name", FAULTS)
 def test_the_whole_message(name):
-    expected, make = FAULTS[name]
-    outcome = make()
+    expected, _ = FAULTS[name]
+    outcome = fault(name)
     assert outcome.verdict == Verdict.REFUTED
     assert outcome.message == expected
 
@@ -132,7 +140,7 @@ def test_the_whole_message(name):
 @pytest.mark.parametrize("name", FAULTS)
 def test_the_message_is_made_for_reading(name):
     """What is wrong comes first; nothing of our prover shows; no trailing space."""
-    message = FAULTS[name][1]().message
+    message = fault(name).message
     assert message.splitlines()[2].startswith("  ")
     for internal in ("Traceback", "#", "Fraction(", "Interval", "Flat(", "normal form"):
         assert internal not in message
@@ -161,7 +169,7 @@ def run_alone(script: str, directory: Path) -> dict[str, float]:
 
 def test_the_script_shows_the_difference(tmp_path):
     """The adjoint counterexample: both sides from the formulas, and they differ as the message says."""
-    script = FAULTS["conv"][1]().replay
+    script = fault("conv").replay
     assert [line for line in script.splitlines() if line.startswith(("import", "from"))] == ["import numpy as np"]
     printed = run_alone(script, tmp_path)
     assert (printed["jvp"], printed["vjp"]) == (1.0, 0.0)
@@ -201,6 +209,6 @@ def test_the_script_of_a_function(tmp_path):
 
 def test_a_fault_of_evaluation_has_no_script():
     """An access outside its tensor has no two sides to compare."""
-    outcome = FAULTS["gather_rows"][1]()
+    outcome = fault("gather_rows")
     assert outcome.replay == ""
     assert "alone" not in outcome.message

@@ -10,8 +10,12 @@ import pytest
 import z3
 
 import gradproof_spec
-from gradproof_spec import any_shape, lemmas, solver
-from gradproof_spec import ops  # noqa: F401  registers every op
+from gradproof_spec import (
+    any_shape,
+    lemmas,
+    ops,  # noqa: F401  registers every op
+    solver,
+)
 from gradproof_spec.any_shape import Proof
 from gradproof_spec.derivative import derivative
 from gradproof_spec.op import OPS, Case

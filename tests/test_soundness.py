@@ -16,8 +16,11 @@ import numpy as np
 import pytest
 from test_kernel_comparison import prove_with, verdict_with
 
-from gradproof_spec import any_shape, flat
-from gradproof_spec import ops  # noqa: F401  registers every op
+from gradproof_spec import (
+    any_shape,
+    flat,
+    ops,  # noqa: F401  registers every op
+)
 from gradproof_spec.link.examples import EXAMPLES
 from gradproof_spec.link.kernels import Run
 from gradproof_spec.link.sampling import differing_input
@@ -106,8 +109,12 @@ def test_a_denominator_that_is_read_under_a_guard_may_be_0_outside():
         a, b = (Sum(function("exp", t[n]) for n in size.N) for t in (w, v))
         return indicator(size.N >= 1) * ((a + b) * reciprocal(a + b))
 
-    empty = lambda size: indicator(equal(size.N, 0))  # noqa: E731
-    nothing = lambda g, n: 0 * g[n]  # noqa: E731
+    def empty(size: Any) -> Scalar:
+        return indicator(equal(size.N, 0))
+
+    def nothing(g: Tensor, n: Any) -> Scalar:
+        return 0 * g[n]
+
     made = op(
         "guarded_quotient",
         "x[I] w[N] v[N] -> y[I]",
@@ -364,8 +371,12 @@ def test_a_jump_is_no_kink():
 
 
 def test_weights_outside_the_segment_and_kinks_not_declared():
-    slope = lambda v: indicator(v > 0)  # noqa: E731
-    forward = lambda v: where(v > 0, v, 0)  # noqa: E731
+    def slope(v: Scalar) -> Scalar:
+        return indicator(v > 0)
+
+    def forward(v: Scalar) -> Scalar:
+        return where(v > 0, v, 0)
+
     for kinks in ({"x[i] = 0": Fraction(3, 2)}, {"x[i] = 0": -1}, {}, {"x[i] = 0": 0, "x[i] = 1": 0}):
         assert any_shape.check("kink", pointwise("declared", forward, slope, kinks)).verdict == Verdict.REFUTED
 
@@ -510,7 +521,10 @@ def test_decimal_literals_are_named_in_the_verdict():
 
 def test_relu_as_a_product_is_equal_over_the_reals_only():
     """Documented, not hidden: the symbolic run proves x * (x > 0); kind `float` has nan, inf and -0.0 for it."""
-    rule = lambda inputs: (inputs[0] * (inputs[0] > 0), None)  # noqa: E731
+
+    def rule(inputs: Any) -> Any:
+        return inputs[0] * (inputs[0] > 0), None
+
     assert verdict_with("relu", "forward", rule, "3", "forward") == Verdict.PROVED
     with np.errstate(invalid="ignore"):
         assert np.isnan(rule((np.array([-np.inf]),))[0][0])

@@ -127,7 +127,8 @@ class Rewriter:
         exponents = {f: sum(-e if root else e for a, e in f.monomial if is_denominator(a)) for f in p}
         highest = max(exponents.values())
         with_d = [f for f, e in exponents.items() if e > 0]
-        if highest <= 0 or not all(e > 0 or self._is_read_wherever(f, with_d, hypotheses) for f, e in exponents.items()):
+        others = [f for f, e in exponents.items() if e <= 0]
+        if highest <= 0 or not all(self._is_read_wherever(f, with_d, hypotheses) for f in others):
             return None
         factor = of_atom(d) if root else self.normal_form(d)
         result: Polynomial = {}
