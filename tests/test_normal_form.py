@@ -48,7 +48,7 @@ from gradproof_spec.terms import (
     where,
 )
 
-POINTS_OF_KERNELS, POINTS_OF_RANDOM_TERMS = 2200, 1000  # together at least 3000
+POINTS_OF_KERNELS, POINTS_OF_RANDOM_TERMS = 2000, 1000  # together at least 3000
 POINTS_PER_KERNEL, RANDOM_TERMS, POINTS_PER_RANDOM_TERM = 11, 140, 8
 WIDTH = Fraction(1, 10**20)
 
