@@ -152,7 +152,7 @@ class Kink:
 
     @property
     def name(self) -> str:
-        return str(self.tie)
+        return f"{self.element} = {self.value}"
 
     def on_boundary(self, t: Scalar) -> Scalar:
         return replace(t, lambda x: self.value if x == self.element else None)
@@ -193,7 +193,7 @@ def kinks(case: Case) -> list[Kink]:
 def _solve_tie(guard: Condition) -> tuple[Scalar, Scalar]:
     """The boundary a = b solved for an element that occurs in it once, linearly, with a constant coefficient."""
     difference = normal_form(guard.args[0] - guard.args[1])
-    for flat, c in sorted(difference.items(), key=lambda p: [a.digest for a, _ in p[0].monomial]):
+    for flat, c in sorted(difference.items(), key=lambda p: [str(a) for a, _ in p[0].monomial]):
         if flat.binders or flat.guards or len(flat.monomial) != 1:
             continue
         (atom, e), = flat.monomial

@@ -52,7 +52,7 @@ class Counterexample:
 # ---------------------------------------------------------------- small shapes and points
 def shapes(case: Case) -> list[dict[str, int]]:
     """Assignments of extents and attributes that satisfy the domain, smallest first."""
-    return _shapes(case.op.name, case.label, case.batch, case.op.domain, case)
+    return _shapes(case.op.name, case.inputs, case.output, case.op.domain, case)
 
 
 _shape_memory: dict[Any, list[dict[str, int]]] = {}
@@ -200,7 +200,7 @@ def quick_search(kind: str, case: Case, count_faults: bool = False) -> Counterex
 
 def telling_shapes(case: Case) -> list[dict[str, int]]:
     """Shapes without empty tensors and few enough entries, those with most extents and attributes above 1 first."""
-    key = ("telling", case.op.name, case.label, case.batch, case.op.domain)
+    key = ("telling", case.op.name, case.inputs, case.output, case.op.domain)
     if key not in _shape_memory:
         entries = {}
         for k, sizes in enumerate(shapes(case)):
@@ -418,14 +418,13 @@ def element(name: str, index: Sequence[int | str]) -> str:
 
 
 def rule_location(rule: Callable[..., Any]) -> str:
-    path = inspect.getsourcefile(rule) or "?"
+    try:
+        path, (lines, first) = inspect.getsourcefile(rule) or "", inspect.getsourcelines(rule)
+    except (OSError, TypeError):
+        return rule.__name__  # written at a prompt: there is no file to point at
     marker = path.rfind("gradproof_spec")
-    shown = f"spec/{path[marker:]}" if marker >= 0 else path
-    return f"{shown}:{inspect.getsourcelines(rule)[1] + _decorators(rule)}  {rule.__name__}"
-
-
-def _decorators(rule: Callable[..., Any]) -> int:
-    return sum(1 for line in inspect.getsourcelines(rule)[0] if line.startswith("@"))
+    decorators = sum(1 for line in lines if line.startswith("@"))
+    return f"{'spec/' + path[marker:] if marker >= 0 else path}:{first + decorators}  {rule.__name__}"
 
 
 def rule_concerned(found: Counterexample) -> tuple[Callable[..., Any], str, Scalar]:

@@ -65,6 +65,8 @@ class Index(Term):
         return bool(~equal(self, 0))
 
     def __add__(self, other: Index | int) -> Index:
+        if not isinstance(other, (Index, int)):
+            return NotImplemented
         a, b = self, to_index(other)
         if a.op == b.op == "constant":
             return to_index(a.args[0] + b.args[0])
@@ -74,6 +76,8 @@ class Index(Term):
         return to_index(other) + self
 
     def __sub__(self, other: Index | int) -> Index:
+        if not isinstance(other, (Index, int)):
+            return NotImplemented
         return self + to_index(-1) * to_index(other)
 
     def __rsub__(self, other: int) -> Index:
@@ -83,6 +87,8 @@ class Index(Term):
         return to_index(-1) * self
 
     def __mul__(self, other: Index | int) -> Index:
+        if not isinstance(other, (Index, int)):
+            return NotImplemented
         a, b = self, to_index(other)
         if a.op == b.op == "constant":
             return to_index(a.args[0] * b.args[0])

@@ -160,6 +160,10 @@ class Different(Exception):
     """Two elements are not proved equal."""
 
 
+class WrongShape(Exception):
+    """The result has another shape than the specification's."""
+
+
 @dataclass
 class Comparison:
     """Equality of two terms for all reals under the conditions of a path."""
@@ -282,6 +286,12 @@ def prove_run(run: Run) -> Outcome:
         return Outcome(
             Verdict.UNSUPPORTED, f"UNSUPPORTED  {label}\n\n  the kernel uses what the symbolic run does not model: {e}"
         )
+    except Exception as e:
+        found = differing_input(run)
+        verdict = Verdict.REFUTED if found else Verdict.UNSUPPORTED
+        return Outcome(
+            verdict, f"{verdict}  {label}\n\n  {found or 'on floats it runs'}\n\n  on symbols: {type(e).__name__}: {e}"
+        )
     if not exploration.complete:
         return Outcome(Verdict.UNKNOWN, f"UNKNOWN  {label}\n\n  {exploration.reason}")
     expected = specification(run)
@@ -292,11 +302,17 @@ def prove_run(run: Run) -> Outcome:
     tiers: dict[str, int] = {}
     for path in exploration.paths:
         solver = Solver(positive=case.positive)
-        failure = _failure_of(run, path, expected, solver, linear_in, tiers)
+        try:
+            failure = _failure_of(run, path, expected, solver, linear_in, tiers)
+        except WrongShape as e:
+            return Outcome(Verdict.REFUTED, f"REFUTED  {label}\n\n  {e}")
         if failure is not None:
             from .replay import witness
 
             return witness(run, failure, label)
+    differing = differing_input(run, tries=1)  # the code that floats take: a branch on the dtype would be seen here
+    if differing:
+        return Outcome(Verdict.REFUTED, f"REFUTED  {label}\n\n  {differing}\n\n  on symbols the same rule is right")
     return Outcome(
         Verdict.PROVED,
         data={
@@ -333,10 +349,10 @@ def _failure_of(
             else run.op.shape(*run.example.shapes, **run.example.attributes)
         )
         if np.shape(path.result[name]) != tuple(natural):
-            return f"{name} has shape {np.shape(path.result[name])}, must have {tuple(natural)}"
+            raise WrongShape(f"{name} has shape {np.shape(path.result[name])}, must have {tuple(natural)}.")
         got = run.link.to_spec(base, np.asarray(path.result[name], dtype=object).view(np.ndarray))
         if got.shape != want.shape:
-            return f"{name} has shape {got.shape} in the specification's layout, must have {want.shape}"
+            raise WrongShape(f"{name} has shape {got.shape} in the specification's layout, must have {want.shape}.")
         comparison = Comparison(solver, path.conditions, linear_in, tiers, sample)
         for i in product(*map(range, want.shape)):
             try:
