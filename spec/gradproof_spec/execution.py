@@ -5,7 +5,7 @@ import multiprocessing
 import signal
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
 from .obligations import Entry, Obligation, Outcome, Verdict
@@ -21,17 +21,17 @@ def run_guarded(obligation: Obligation) -> Entry:
 
 
 def run_all(find: Finder, obligations: Sequence[Obligation], jobs: int) -> Iterator[Entry]:
-    """Run the obligations in `jobs` processes; yields each as it is decided. `find` is a function of some module.
+    """Run the obligations in `jobs` processes; yields each in the order given, once it is decided.
+    `find` is a function of some module.
 
     A solver in a process of its own leaves Ctrl-C to this one, and takes only itself down if it crashes.
     """
     by_id = {o.id: o for o in obligations}
     pool = ProcessPoolExecutor(max(1, min(jobs, len(by_id))), multiprocessing.get_context("spawn"), _start, (find,))
     try:
-        futures = {pool.submit(_run_by_id, i): i for i in by_id}
-        for future in as_completed(futures):
-            obligation = by_id[futures[future]]
-            yield _entry(obligation, future)
+        futures = {i: pool.submit(_run_by_id, i) for i in by_id}
+        for i, future in futures.items():
+            yield _entry(by_id[i], future)
     except BaseException:  # Ctrl-C or a caller that stops early: do not wait for proofs under way
         pool.shutdown(wait=False, cancel_futures=True)
         for process in multiprocessing.active_children():
