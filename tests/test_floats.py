@@ -11,7 +11,7 @@ import gradproof
 import gradproof_spec.ops  # noqa: F401
 from gradproof.op import OPS as RUNTIME
 from gradproof_spec.evaluate import Undecided
-from gradproof_spec.link import floats
+from gradproof_spec.link import calls, cases, floats, kernels, nonfinite
 from gradproof_spec.link.floats import check_table, fuzz
 from gradproof_spec.link.running_error import PAIRS, interval
 from gradproof_spec.obligations import Verdict
@@ -123,10 +123,22 @@ def test_a_mask_that_multiplies_passes_on_finite_inputs(monkeypatch):
 
 
 def test_an_op_without_a_table_or_a_form_fails(monkeypatch):
-    monkeypatch.delitem(floats.TABLE, "neg")
-    monkeypatch.delitem(floats.FORMS, "neg")
-    assert "nothing is declared for forward, jvp, vjp" in check_table("neg").message
-    assert "no form of call" in fuzz("neg", "forward").message
+    monkeypatch.delitem(nonfinite.TABLE, "neg")
+    monkeypatch.delitem(calls.FORMS, "neg")
+    file = "spec/gradproof_spec/link/ops/pointwise.py"
+    assert f"nothing is declared for forward, jvp, vjp: add rows to {file}" in check_table("neg").message
+    assert f"no form of call for this op: add it to {file}" in fuzz("neg", "forward").message
+
+
+def test_an_op_without_a_correspondence_or_examples_fails(monkeypatch):
+    monkeypatch.delitem(cases.INSTANCES, "neg")
+    with pytest.raises(LookupError, match=r"declared for op neg: add it to spec/gradproof_spec/link/ops/pointwise\.py"):
+        cases.correspondence("neg", [(3,)], {})
+    monkeypatch.setattr(kernels, "EXAMPLES", [e for e in kernels.EXAMPLES if e.op != "neg"])
+    (missing,) = (o for o in kernels.obligations() if o.op == "neg")
+    outcome = missing.check()
+    assert outcome.verdict is Verdict.FAILED
+    assert outcome.message.endswith("add examples to spec/gradproof_spec/link/ops/pointwise.py")
 
 
 def test_a_kernel_without_a_bound_fails(monkeypatch):
@@ -163,7 +175,7 @@ def test_the_text_of_a_call_makes_the_same_call(op):
     directions = st.sampled_from(list(floats.CLAIMS))
 
     @settings(max_examples=30, derandomize=True, database=None, deadline=None)
-    @given(directions.flatmap(lambda d: st.tuples(st.just(d), floats.calls(op, d, ""))))
+    @given(directions.flatmap(lambda d: st.tuples(st.just(d), calls.calls(op, d, ""))))
     def pasted(drawn):
         direction, call = drawn
         *assignments, last = call.text(direction).splitlines()
@@ -187,7 +199,7 @@ def test_the_same_numbers_every_time():
 def test_nightly_makes_more_examples(monkeypatch):
     monkeypatch.setattr(floats, "NIGHTLY", True)
     monkeypatch.setattr(floats, "EXAMPLES", 2)
-    assert fuzz("neg", "forward").data["examples"] == 20 * 2 * len(floats.WAYS)
+    assert fuzz("neg", "forward").data["examples"] == 20 * 2 * len(calls.WAYS)
 
 
 # ---------------------------------------------------------------- the bound

@@ -88,6 +88,13 @@ def test_no_modules_import_each_other_in_a_circle():
         visit(name)
 
 
+def test_every_family_has_one_file_of_the_same_name_on_every_side():
+    families = {p.name for p in (SPEC / "ops").glob("*.py")}
+    assert {p.name for p in (SPEC / "link/ops").glob("*.py")} == families
+    assert {p.name for p in (SPEC / "planted").glob("*.py")} == families | {"fault.py"}
+    assert {p.name for p in (RUNTIME / "ops").glob("*.py")} >= families
+
+
 def run(program):
     return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
 

@@ -23,7 +23,7 @@ import z3
 
 from .terms import Condition, Index, Scalar, Term, conjuncts, free_variables, subterms
 
-RLIMIT = 1_500_000
+RLIMIT = 500_000
 Axioms = Mapping[str, Callable[..., Sequence[Condition]]]
 
 

@@ -1,6 +1,7 @@
 """The float obligations: the shipped functions, in float32 and float64, against the exact value of the specification.
 
-Every example is one call of a public function, of jvp or of vjp, on arrays that hypothesis makes. It runs three times:
+Every example is one call of a public function, of jvp or of vjp, on arrays that Hypothesis makes (calls.py). It runs
+three times:
 
     on floats                   as shipped
     on pairs (value, bound)     the same code; only the dtype gate lets objects pass: running_error.py gives the bound
@@ -14,24 +15,21 @@ Nan, infinities and signed zeros are the subject of nonfinite.py.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from math import prod
-from typing import Any, Literal, cast
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
 import numpy.ma  # loaded lazily by NumPy, which must not happen during a run on pairs
 from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
 
 import gradproof
 from gradproof import dtypes, tape
-from gradproof.op import OPS as RUNTIME
 from gradproof.op import Op as RuntimeOp
 
 from ..evaluate import DivisionByZero, Environment, Exact, Undecided
@@ -40,289 +38,19 @@ from ..op import OPS
 from ..refute import rule_term
 from ..symbolic import intercepting
 from ..symbolic.meanings import read_constant
-from .cases import Correspondence, correspondence
+from .calls import FORMS, NEVER_OVERFLOWS_FIRST, NUMBERS, WAYS, Call, array_text, calls
+from .cases import Correspondence, correspondence, file_of
 from .nonfinite import TABLE, Row, as_array
 from .running_error import BITS, PAIRS, interval, iv
 
 NIGHTLY = os.environ.get("GRADPROOF_FUZZ") == "nightly"
 EXAMPLES = 10  # for each of WAYS
 PRECISIONS = (BITS, 4 * BITS, 16 * BITS)
-# Directions whose every result must have a bound if it is a float at all: no intermediate may overflow before it does.
-# The others add or multiply on the way (vjp: over what was broadcast).
-NEVER_OVERFLOWS_FIRST = {
-    "forward": "add sub mul neg exp relu maximum reshape broadcast_to concat gather_rows max_pool softmax log_softmax",
-    "jvp": "add sub neg relu maximum reshape broadcast_to concat gather_rows max_pool softmax log_softmax",
-    "vjp": "neg relu reduce_sum reduce_mean reshape concat softmax",
-}
 Arrays = dict[str, Any]
-Shape = tuple[int, ...]
 
 
 class Disagreement(AssertionError):
     """What the report says of a failing example."""
-
-
-# ---------------------------------------------------------------- one call
-@dataclass(frozen=True)
-class Call:
-    """A call of a public function: tangents (None for integers), or the cotangent alone, are its directions.
-
-    shape   of the output
-    texts   how to make the arrays, then the directions
-    """
-
-    op: str
-    arrays: tuple[np.ndarray, ...]
-    attributes: Mapping[str, Any]
-    directions: tuple[Any, ...]
-    shape: Shape | None
-    texts: tuple[str, ...]
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return self.arrays[0].dtype
-
-    @property
-    def names(self) -> list[str]:
-        op = RUNTIME[self.op]
-        return [f"x{k}" for k in range(len(self.arrays))] if op.variadic else list(op.inputs[: len(self.arrays)])
-
-    def function(self) -> Callable[..., Any]:
-        f, attributes = getattr(gradproof, self.op), self.attributes
-        return (lambda *xs: f(xs, **attributes)) if RUNTIME[self.op].variadic else lambda *xs: f(*xs, **attributes)
-
-    def expected_shape(self, result: str) -> Shape | None:
-        if result in ("y", "dy"):
-            return self.shape
-        return self.arrays[self.names.index(result[1:])].shape
-
-    def text(self, direction: str) -> str:
-        """The call, to be pasted below `import numpy as np, gradproof`."""
-        names = ", ".join(self.names)
-        inside = f"[{names}]" if RUNTIME[self.op].variadic else names
-        f = f"gradproof.{self.op}({inside}{''.join(f', {k}={v!r}' for k, v in self.attributes.items())})"
-        tangents = [f"d{n}" if d is not None else "None" for n, d in zip(self.names, self.directions, strict=False)]
-        shown = {
-            "forward": f,
-            "jvp": f"gradproof.jvp(lambda {names}: {f}, ({names},), ({', '.join(tangents)},))[1]",
-            "vjp": f"gradproof.vjp(lambda {names}: {f}, {names})[1](g)",
-        }[direction]
-        assigned = [*self.names, *(tangents if direction == "jvp" else ["g"] if direction == "vjp" else [])]
-        return "\n".join([*(f"{n} = {t}" for n, t in zip(assigned, self.texts, strict=False) if n != "None"), shown])
-
-
-def array_text(x: Any) -> str:
-    if x is None:
-        return "None"
-    numbers = re.sub(r"\b(nan|inf)\b", r"np.\1", str(x.tolist()))
-    return f"np.array({numbers}, np.{x.dtype})" if x.size else f"np.zeros({x.shape}, np.{x.dtype})"
-
-
-# ---------------------------------------------------------------- hypothesis makes calls
-@dataclass(frozen=True)
-class Form:
-    """Shapes of the inputs and of the output, attributes, and an index array if the op takes one."""
-
-    shapes: Sequence[Shape]
-    out: Shape
-    attributes: Mapping[str, Any] = field(default_factory=dict)
-    indices: np.ndarray | None = None
-
-
-EXTENTS, FULL, FEW = (st.sampled_from(n) for n in ((2, 1, 3, 2, 3, 0, 2, 3), (2, 1, 3), (1, 2)))
-Draw = Callable[[st.SearchStrategy[Any]], Any]
-
-
-def _shape(draw: Draw, least: int = 0, most: int = 3, extents: Any = EXTENTS) -> Shape:
-    return tuple(draw(st.lists(extents, min_size=least, max_size=most)))
-
-
-def _narrowed(draw: Draw, shape: Shape) -> Shape:
-    """A shape that broadcasts to this one."""
-    kept = shape[draw(st.integers(0, len(shape))) :] if draw(st.booleans()) else shape
-    return tuple(1 if draw(st.integers(0, 3)) == 3 else n for n in kept)
-
-
-def _unary(draw: Draw) -> Form:
-    shape = _shape(draw)
-    return Form([shape], shape)
-
-
-def _binary(draw: Draw) -> Form:
-    shape = _shape(draw)
-    shapes = [_narrowed(draw, shape), _narrowed(draw, shape)]
-    return Form(shapes, np.broadcast_shapes(*shapes))
-
-
-def _reduction(draw: Draw, extents: Any = EXTENTS) -> Form:
-    shape = _shape(draw, extents=extents)
-    rank = len(shape)
-    axes = st.lists(st.integers(-rank, rank - 1), unique_by=lambda a: a % rank) if rank else st.just([])
-    axis = draw(st.one_of(st.none(), axes.map(tuple), *([st.integers(-rank, rank - 1)] if rank else [])))
-    keepdims = draw(st.booleans())
-    out = np.sum(np.zeros(shape), axis=axis, keepdims=keepdims).shape
-    return Form([shape], out, {"axis": axis, "keepdims": keepdims})
-
-
-def _softmax(draw: Draw) -> Form:
-    shape = _shape(draw)
-    rank = max(len(shape), 1)
-    return Form([shape], shape, {"axis": draw(st.integers(-rank, rank - 1))})
-
-
-def _matmul(draw: Draw) -> Form:
-    n, k, m = (draw(EXTENTS) for _ in "nkm")
-    batch = _shape(draw, 0, 2)
-    narrow = draw(st.booleans()) and len(batch) < 2  # the specification's broadcast_to has ranks up to 3
-    a, b = (_narrowed(draw, batch) if narrow else batch for _ in "ab")
-    left = draw(st.sampled_from([(*a, n, k), (k,)] if narrow else [(*a, n, k)]))
-    right = draw(st.sampled_from([(*b, k, m), (k, m), (k,)] if narrow else [(*b, k, m)]))
-    return Form([left, right], np.matmul(np.zeros(left), np.zeros(right)).shape)
-
-
-def _linear(draw: Draw) -> Form:
-    lead, i, o = _shape(draw, 0, 2), draw(EXTENTS), draw(EXTENTS)
-    return Form([(*lead, i), (o, i), (o,)][: draw(st.sampled_from((3, 2)))], (*lead, o))
-
-
-def _mse_loss(draw: Draw) -> Form:
-    shape = _shape(draw, extents=FULL)
-    return Form([shape, shape], ())
-
-
-def _layer_norm(draw: Draw) -> Form:
-    shape = (*_shape(draw, 0, 2), draw(st.sampled_from((1, 2, 3, 5))))
-    return Form([shape, shape[-1:], shape[-1:]], shape, {"eps": draw(st.sampled_from((1e-5, 1.0, 1e-12)))})
-
-
-def _reshape(draw: Draw) -> Form:
-    shape = _shape(draw)
-    out = draw(st.permutations([*shape, *draw(st.sampled_from(((), (1,))))]))
-    out = draw(st.sampled_from((tuple(out), (prod(out),), *([(*out[:-2], out[-2] * out[-1])] if len(out) > 1 else []))))
-    return Form([shape], out, {"shape": out})
-
-
-def _broadcast_to(draw: Draw) -> Form:
-    shape = _shape(draw)
-    return Form([_narrowed(draw, shape)], shape, {"shape": shape})
-
-
-def _concat(draw: Draw) -> Form:
-    shape = _shape(draw, 1)
-    axis = draw(st.integers(-len(shape), len(shape) - 1))
-    parts = []
-    for _ in range(draw(st.integers(1, 3))):
-        part = list(shape)
-        part[axis] = draw(EXTENTS)
-        parts.append(tuple(part))
-    return Form(parts, np.concatenate([np.zeros(s) for s in parts], axis).shape, {"axis": axis})
-
-
-def _gather_rows(draw: Draw) -> Form:
-    r, c = draw(EXTENTS), draw(EXTENTS)
-    indices = np.array(draw(st.lists(st.integers(-2, r + 1), max_size=4)), draw(st.sampled_from((np.int64, np.int8))))
-    return Form([(r, c)], (len(indices), c), {}, indices)
-
-
-def _windows(draw: Draw, least_padding: Any) -> tuple[Shape, Shape, Shape, Shape, Shape]:
-    """Kernel, stride, padding, input and output extents of two spatial axes."""
-    axes = []
-    for _ in range(2):
-        kernel, stride = draw(FULL), draw(FULL)
-        padding = draw(st.integers(0, least_padding(kernel)))
-        extent = draw(st.integers(max(1, kernel - 2 * padding), 4))
-        axes.append((kernel, stride, padding, extent, (extent + 2 * padding - kernel) // stride + 1))
-    return tuple(zip(*axes, strict=True))  # type: ignore[return-value]
-
-
-def _conv(draw: Draw) -> Form:
-    kernel, stride, padding, extent, out = _windows(draw, lambda kernel: 2)
-    lead, c, o = _shape(draw, 0, 1, st.sampled_from((1, 2, 0))), draw(FEW), draw(FEW)
-    shapes = [(*lead, c, *extent), (o, c, *kernel), (o,)][: draw(st.sampled_from((3, 2)))]
-    return Form(shapes, (*lead, o, *out), {"stride": stride, "padding": padding})
-
-
-def _max_pool(draw: Draw) -> Form:
-    kernel, stride, padding, extent, out = _windows(draw, lambda kernel: kernel - 1)
-    lead = _shape(draw, 0, 2)
-    return Form([(*lead, *extent)], (*lead, *out), {"kernel": kernel, "stride": stride, "padding": padding})
-
-
-FORMS: dict[str, Callable[[Draw], Form]] = {
-    **dict.fromkeys(("neg", "exp", "relu"), _unary),
-    **dict.fromkeys(("add", "sub", "mul", "maximum"), _binary),
-    **dict.fromkeys(("softmax", "log_softmax"), _softmax),
-    "reduce_sum": _reduction,
-    "reduce_mean": lambda draw: _reduction(draw, FULL),
-    "matmul": _matmul,
-    "linear": _linear,
-    "mse_loss": _mse_loss,
-    "layer_norm": _layer_norm,
-    "reshape": _reshape,
-    "broadcast_to": _broadcast_to,
-    "concat": _concat,
-    "gather_rows": _gather_rows,
-    "conv": _conv,
-    "max_pool": _max_pool,
-}
-
-
-def _numbers(dtype: Any) -> dict[str, Any]:
-    """Ways to make a number, or a whole array from a seed."""
-    info, width = np.finfo(dtype), cast(Literal[32, 64], 8 * np.dtype(dtype).itemsize)
-    ties = [0.0, 1.0, -1.0, 2.0, -0.0, 0.5, -3.0]
-    limit, small, root = float(info.max) / 4, float(info.smallest_subnormal), float(np.sqrt(info.max))
-    sizes = (1000.0, 80.0, limit, small, float(info.tiny), root, 1 / root, 3 * small, 700.0)
-    wide = [float(dtype(s * x)) for x in sizes for s in (1, -1)]
-    return {
-        "ties": st.sampled_from(ties),
-        "seed": None,
-        "near": st.floats(-8, 8, width=width),
-        "wide": st.sampled_from(ties + wide),
-        "any": st.floats(-limit, limit, width=width),
-    }
-
-
-NUMBERS = {np.dtype(t): _numbers(t) for t in (np.float64, np.float32)}
-WAYS = ("ties", "wide", "seed", "")  # of a whole call; "": each array in its own way
-ARRANGED: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "{}": lambda x: x,
-    "np.broadcast_to({}, {shape})": lambda x: np.broadcast_to(x, x.shape),  # read-only
-    "np.asfortranarray({})": np.asfortranarray,
-    "np.repeat({}, 2, axis=-1)[..., ::2]": lambda x: np.repeat(x, 2, axis=-1)[..., ::2],
-    "np.flip(np.flip({}).copy())": lambda x: np.flip(np.flip(x).copy()),
-}
-
-
-def _array(draw: Draw, shape: Shape, dtype: Any, way: str) -> tuple[np.ndarray, str]:
-    way, size = way or draw(st.sampled_from(list(NUMBERS[dtype]))), prod(shape)
-    numbers = NUMBERS[dtype][way]
-    if numbers is None:
-        x = np.random.default_rng(draw(st.integers(0, 999))).normal(size=shape).astype(dtype)
-    else:
-        x = np.array(draw(st.lists(numbers, min_size=size, max_size=size)), dtype).reshape(shape)
-    arrangement = draw(st.sampled_from(list(ARRANGED)[: None if shape else 2]))
-    return ARRANGED[arrangement](x), arrangement.format(array_text(x), shape=shape)
-
-
-@st.composite
-def calls(draw: Draw, op: str, direction: str, way: str) -> Call:
-    dtype = draw(st.sampled_from(list(NUMBERS)))
-    form = FORMS[op](draw)
-    arrays = [_array(draw, s, dtype, way) for s in form.shapes]
-    along = {"forward": [], "jvp": form.shapes, "vjp": [form.out]}[direction]
-    directions: list[tuple[Any, str]] = [_array(draw, s, dtype, way) for s in along]
-    if form.indices is not None:
-        arrays.append((form.indices, array_text(form.indices)))
-        directions += [(None, "None")] if direction == "jvp" else []
-    return Call(
-        op,
-        tuple(x for x, _ in arrays),
-        form.attributes,
-        tuple(d for d, _ in directions),
-        form.out,
-        tuple(t for _, t in (*arrays, *directions)),
-    )
 
 
 # ---------------------------------------------------------------- the three runs
@@ -545,7 +273,7 @@ def observed(call: Call, direction: str) -> Arrays:
 def compare(call: Call, direction: str, got: Arrays, pairs: Arrays | None, exact: Arrays, tally: Tally) -> bool:
     """Whether the enclosures were narrow enough to decide; raises Disagreement where a bound is exceeded."""
     found = Tally()
-    no_excuse = call.op in NEVER_OVERFLOWS_FIRST[direction].split()
+    no_excuse = direction in NEVER_OVERFLOWS_FIRST.get(call.op, ())
     for name, enclosures in exact.items():
         if name == "y" and direction != "forward":
             continue
@@ -591,7 +319,7 @@ def _message(call: Call, direction: str, entry: str, value: float, exact: Any, b
 def fuzz(op: str, direction: str) -> Outcome:
     tally = Tally()
     if op not in FORMS:
-        return _failed(op, direction, "there is no form of call for this op: add it to FORMS in link/floats.py", tally)
+        return _failed(op, direction, f"there is no form of call for this op: add it to {file_of(op)}", tally)
 
     def every(call: Call) -> None:
         check_example(call, direction, tally)
@@ -623,7 +351,7 @@ def check_table(op: str) -> Outcome:
     tally = Tally(examples=len(rows) * len(NUMBERS))
     missing = [d for d in CLAIMS if d not in {row.direction for row in rows}]
     if missing:
-        text = f"nothing is declared for {', '.join(missing)}: add rows to link/nonfinite.py"
+        text = f"nothing is declared for {', '.join(missing)}: add rows to {file_of(op)}"
         return _failed(op, "nonfinite", text, tally)
     for row, dtype in product(rows, NUMBERS):
         try:

@@ -28,10 +28,11 @@ from ..derivative import is_linear
 from ..evaluate import Environment, Symbols
 from ..normal_form import Normalizer, TooLarge, ZeroDivisor, clear_denominators
 from ..obligations import Obligation, Outcome, Verdict
+from ..op import OPS
 from ..solver import Solver
 from ..symbolic import Exploration, Path, Unsupported, as_terms, explore, symbols, undischarged
 from ..terms import FALSE, TRUE, ZERO, Condition, Scalar, Term, access, equal, replace, subterms, to_scalar
-from .cases import Correspondence, Shape, correspondence
+from .cases import Correspondence, Shape, correspondence, file_of
 from .examples import EXAMPLES, Example
 from .sampling import differing_input
 
@@ -366,12 +367,19 @@ def prove_example(example: Example, direction: str) -> Outcome:
     return prove_run(Run(example, direction))
 
 
+def no_examples(op: str) -> Outcome:
+    text = f"there are no shapes to prove it at: add examples to {file_of(op)}"
+    return Outcome(Verdict.FAILED, f"FAILED  kernel[{op}-examples]\n\n  {text}")
+
+
 def obligations() -> Iterator[Obligation]:
     claims = {
         "forward": "evaluate on symbols = forward",
         "jvp": "jvp on symbols = jvp",
         "vjp": "vjp on symbols = vjp, every input",
     }
+    for op in (op for op in OPS if op not in {example.op for example in EXAMPLES}):
+        yield Obligation("kernel", op, "examples", "there are shapes to prove it at", "none", partial(no_examples, op))
     for example in EXAMPLES:
         for direction, claim in claims.items():
             yield Obligation(

@@ -10,7 +10,7 @@ import gradproof  # noqa: F401  fills the table
 from gradproof.op import OPS as RUNTIME
 
 from ..obligations import Outcome, Verdict
-from .cases import runtime_attributes
+from .cases import ATTRIBUTES, runtime_attributes
 
 if TYPE_CHECKING:
     from ..refute import Counterexample
@@ -22,7 +22,8 @@ def replay(found: Counterexample) -> str:
     from ..refute import element, extents
 
     case = found.case
-    if found.fault or case.op.name not in RUNTIME or found.kind not in ("adjoint", "derivative", "kink"):
+    linked = case.op.name in RUNTIME and case.op.name in ATTRIBUTES
+    if found.fault or not linked or found.kind not in ("adjoint", "derivative", "kink"):
         return ""
     op = RUNTIME[case.op.name]
     attributes = runtime_attributes(case, found.sizes) | {p: float(found.primals[p][()]) for p in case.op.positive}
