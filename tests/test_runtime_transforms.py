@@ -243,3 +243,32 @@ def test_threads_do_not_disturb_each_other():
     for thread in threads:
         thread.join()
     assert all(g == 4.0 * n for n in range(4) for g in results[n])
+
+
+def test_a_function_may_rebind_the_entries_of_its_parameters():
+    """The gradient is that of the arguments, in their structure, whatever the function does to its containers."""
+
+    def f(p):
+        p["a"] = gp.mul(p["a"], 2.0)
+        p["new"] = p["a"]
+        return gp.reduce_sum(gp.mul(p.pop("a"), p["new"]))
+
+    primal = {"a": np.ones(2)}
+    gradient = gp.grad(f)(primal)
+    assert list(gradient) == ["a"]
+    np.testing.assert_array_equal(gradient["a"], [8.0, 8.0])
+    (cotangent,) = gp.vjp(f, primal)[1](1.0)
+    np.testing.assert_array_equal(cotangent["a"], [8.0, 8.0])
+    assert list(primal) == ["a"]
+
+
+def test_what_a_traced_value_cannot_do_names_what_to_do_instead():
+    for wrong, remedy in (
+        (lambda x: x / 2, "multiply by 1 / c"),
+        (lambda x: x**2, r"x \* x"),
+        (lambda x: abs(x), "maximum"),
+        (lambda x: x.sum(), "reduce_sum"),
+        (lambda x: x.reshape(-1), "reshape"),
+    ):
+        with pytest.raises(gp.GraphError, match=remedy):
+            gp.vjp(wrong, np.ones(2))

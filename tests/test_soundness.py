@@ -540,3 +540,45 @@ def test_in_range_of_a_guard_does_not_leak_to_its_neighbour():
         {"x": lambda g, n, size: indicator(in_range(n, size.M)) * 2 * g[n]},
     )
     assert any_shape.check("bounds", made).verdict == Verdict.REFUTED
+
+
+def test_a_jump_at_a_tie_of_a_selection_is_no_kink():
+    """z at the largest x: at a tie of x it jumps, so no slope there is a Clarke subgradient."""
+    made = op(
+        "z_at_largest",
+        "x[N] z[N] -> y[]",
+        lambda z, best: z[best()],
+        lambda dz, best: dz[best()],
+        {"x": lambda g, n: 0 * g[()], "z": lambda g, best, n: indicator(equal(n, best()[0])) * g[()]},
+        domain=lambda size: [size.N >= 1],
+    )
+    made.first_argmax("best", "n", exists=lambda size: ([0],))(lambda x, n: (TRUE, x[n]))
+    assert any_shape.check("kink", made).verdict in NOT_PROVED
+
+
+@pytest.mark.parametrize(
+    ("signature", "attributes"),
+    [
+        ("x[N,N] -> y[N]", ""),
+        ("x[N] -> y[N,N]", ""),
+        ("x[N] -> y[N]", "n"),
+        ("x[K] -> y[K]", "k"),
+        ("x[I] x[I] -> y[I]", ""),
+        ("x[N] z(N) -> y[N]", ""),
+        ("x[I] -> x[I]", ""),
+        ("x[N] -> y[I_N]", ""),
+        ("g[N] -> y[N]", ""),
+        ("x[...,B1] -> y[...,B1]", ""),
+    ],
+)
+def test_a_name_that_means_two_things_is_refused(signature, attributes):
+    """Each of these was once, or nearly, a way to a false PROVED: an axis twice compares the diagonal only."""
+    with pytest.raises(SpecificationError, match="op twice"):
+        Op("twice", signature, attributes=attributes)
+
+
+def test_an_index_is_not_compared_with_a_number_by_python():
+    made = pointwise("first_doubled", lambda v: v, lambda v: 1 + 0 * v)
+    made.forward_rule = lambda x, i: x[i] * 2 if i == 0 else x[i]
+    with pytest.raises(TypeError, match="use equal"):
+        any_shape.check("derivative", made)

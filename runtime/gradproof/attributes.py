@@ -21,7 +21,8 @@ def integer(op: str, name: str, value: Any) -> int:
 
 def integers(op: str, name: str, value: Any) -> tuple[int, ...]:
     if not isinstance(value, (tuple, list)):
-        raise DtypeError(describe(op, f"{name} must be a tuple of integers", "pass a tuple", **{name: value}))
+        remedy = "pass a tuple such as (2, 2)"
+        raise DtypeError(describe(op, f"{name} must be a tuple of integers", remedy, **{name: value}))
     return tuple(integer(op, name, item) for item in value)
 
 
@@ -56,7 +57,7 @@ def many_axes(op: str, axis: Any, rank: int) -> tuple[int, ...]:
 def number(op: str, name: str, value: Any) -> float:
     try:
         return float(value)
-    except TypeError:
+    except (TypeError, ValueError):
         raise DtypeError(describe(op, f"{name} must be a number", "pass a Python float", **{name: value})) from None
 
 

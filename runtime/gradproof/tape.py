@@ -30,6 +30,25 @@ class Trace:
         raise NotImplementedError
 
 
+INSTEAD_OF_METHODS = {
+    "sum": "reduce_sum(x)",
+    "mean": "reduce_mean(x)",
+    "reshape": "reshape(x, shape)",
+    "ravel": "reshape(x, (-1,))",
+    "flatten": "reshape(x, (-1,))",
+    "dot": "matmul(a, b)",
+}
+
+
+def _without(what: str, remedy: str) -> Any:
+    """A method that says what a traced value cannot do, and what to do instead."""
+
+    def refuse(self: Traced, *_: Any) -> NoReturn:
+        raise GraphError(describe("traced value", f"{what} is not recorded", remedy, value=self))
+
+    return refuse
+
+
 class Traced:
     """An array on its way through a function that is being differentiated."""
 
@@ -110,6 +129,17 @@ class Traced:
             )
         )
 
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("_") or not hasattr(np.ndarray, name):
+            raise AttributeError(f"a traced value has no attribute {name!r}")
+        remedy = "use gradproof's function: " + INSTEAD_OF_METHODS.get(name, "see gradproof.__all__")
+        raise GraphError(describe("traced value", f"the array's .{name} would lose its gradient", remedy, value=self))
+
+    __truediv__ = __rtruediv__ = _without("/", "there is no division yet: multiply by 1 / c")
+    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = _without("// or %", "it has no gradient: compute it outside")
+    __pow__ = __rpow__ = _without("**", "multiply: x * x")
+    __abs__ = _without("abs", "use maximum(x, -x)")
+    __setitem__ = _without("assigning to elements", "build the result with concat, or select with mul by a mask")
     __array__ = __bool__ = __float__ = __int__ = __index__ = __complex__ = __len__ = __getitem__ = __iter__ = _refuse
     __lt__ = __le__ = __gt__ = __ge__ = _refuse
     __eq__ = _refuse

@@ -81,9 +81,9 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tupl
     """
     tape = Tape()
     recorded = map_leaves(lambda leaf: record_leaf("vjp", tape, leaf, copy=True), primals)
-    result = run("vjp", tape, f, recorded, {})
+    result = run("vjp", tape, f, own_containers(recorded), {})
     # The shapes and dtypes suffice from here on, and `result` may hold lists that f's caller can change.
-    result = map_leaves(lambda leaf: leaf, result)
+    result = own_containers(result)
     out = map_leaves(lambda leaf: leaf.value.copy() if isinstance(leaf, Recorded) else plain(leaf), result)
 
     def pullback(g: Any) -> tuple[Any, ...]:
@@ -154,7 +154,7 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) ->
                     arguments=len(args),
                 )
             )
-        tape, chosen = Tape(), list(args)
+        tape, chosen, recorded = Tape(), list(args), []
         for position in positions:
             if not any(isinstance(leaf, Traced) or is_float(leaf) for leaf in leaves(args[position])):
                 raise DtypeError(
@@ -166,7 +166,8 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) ->
                         type=type(args[position]).__name__,
                     )
                 )
-            chosen[position] = map_leaves(lambda leaf: record_leaf("grad", tape, leaf, copy=False), args[position])
+            recorded.append(map_leaves(lambda leaf: record_leaf("grad", tape, leaf, copy=False), args[position]))
+            chosen[position] = own_containers(recorded[-1])
         result = run("grad", tape, f, tuple(chosen), kwargs)
         if not is_leaf(result) or not (isinstance(result, Recorded) or is_float(result)):
             raise GraphError(
@@ -182,7 +183,7 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) ->
             remedy = "reduce it with reduce_sum or reduce_mean, or use vjp"
             raise ShapeError(describe("grad", "the function must return a scalar", remedy, shape=value.shape))
         seeds = [(result.node, np.ones_like(value))] if isinstance(result, Recorded) else []
-        gradients = leaf_cotangents(tape, [chosen[position] for position in positions], seeds, Handover())
+        gradients = leaf_cotangents(tape, recorded, seeds, Handover())
         return value, tuple(gradients) if isinstance(argnums, tuple) else gradients[0]
 
     return both
@@ -239,6 +240,11 @@ def record_leaf(op: str, tape: Tape, leaf: Any, copy: bool) -> Any:
         return leaf
     (value,) = floats(op, x=leaf)
     return tape.leaf(snapshot(value) if copy else value)
+
+
+def own_containers(tree: Any) -> Any:
+    """The same leaves in containers of their own: f may rebind `params["w"]`, what was recorded stays as it was."""
+    return map_leaves(lambda leaf: leaf, tree)
 
 
 def run(op: str, trace: Trace, f: Callable[..., Any], arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:

@@ -10,13 +10,14 @@ coefficient of dx[i] in output o. For each input X, with o and i free:
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from .derivative import derivative as formal_derivative
 from .derivative import is_linear, mentions
-from .index_algebra import index_polynomial
+from .index_algebra import canonical, index_polynomial
 from .normal_form import TooLarge, ZeroDivisor, normal_form, to_term
 from .obligations import Obligation, Outcome, Verdict
 from .op import OPS, Case, Op, Selection
@@ -30,6 +31,7 @@ from .terms import (
     Index,
     Scalar,
     Term,
+    apply,
     atom_conditions,
     conjuncts,
     equal,
@@ -271,11 +273,43 @@ def _prove_selection_kink(proof: Proof, selection: Selection) -> None:
     goal = conjunction([equal(a, b) for a, b in zip(*two, strict=True)])
     if proof.solver.valid([*hypotheses, same], goal) is not True:
         raise NotProved(f"two candidates of {selection.name} may be the same element")
+    _require_no_jump(proof, selection)
     # the rule is that branch's derivative also at ties: no hypothesis excludes them
     forward, jvp = case.forward(proof.o), case.jvp(proof.o)
     for x, i, hyp in proof.inputs():
         proof.require_equal(formal_derivative(forward, x, i), formal_derivative(jvp, "d" + x, i), hyp,
                             f"at a tie of {selection.name} the JVP is not the derivative of the selected branch")
+
+
+def _require_no_jump(proof: Proof, selection: Selection) -> None:
+    """Where two candidates have equal values, the forward is the same whichever is selected."""
+    case, forward = proof.case, proof.case.forward(proof.o)
+    functions = {f"{selection.name}.{c}" for c in selection.candidates}
+    chosen = {x.args[1:] for x in subterms(forward) if x.op == "apply" and x.args[0] in functions}
+    for arguments in sorted(chosen, key=str):
+        sides, cells, real = [], [], []
+        for s in ("_1", "_2"):
+            cell = [variable(f"{c}{s}") for c in selection.candidates]
+            is_real, value = case.candidate(selection, arguments, cell)
+            selected = [apply(f"{selection.name}.{c}", *arguments) for c in selection.candidates]
+            sides.append(canonical_accesses(replaced(forward, dict(zip(selected, cell, strict=True)))))
+            cells.append(canonical_accesses(value))
+            real += [is_real, *(in_range(i, getattr(case.size(), c.upper()))
+                                for c, i in zip(selection.candidates, cell, strict=True))]
+        tied = replaced(sides[1], {cells[1]: cells[0]})
+        what = f"the forward jumps at a tie of {selection.name}"
+        proof.require_equal(sides[0], tied, (*proof.at_output(), *real), what)
+
+
+def replaced(t: Scalar, values: Mapping[Any, Term]) -> Scalar:
+    return replace(t, lambda x: values.get(x))
+
+
+def canonical_accesses(t: Scalar) -> Scalar:
+    def step(x: Term) -> Term | None:
+        return canonical(x) if isinstance(x, Index) else None
+
+    return replace(t, step)
 
 
 # ---------------------------------------------------------------- bounds

@@ -40,6 +40,8 @@ from .terms import (
 Rule = Callable[..., Scalar]
 OPS: dict[str, Op] = {}
 BATCH_RANKS = (0, 1, 2)
+_TENSOR = r"\w+(:int)?\[((\.\.\.|[A-Z][A-Z0-9]*)(,[A-Z][A-Z0-9]*)*)?\]"
+SIGNATURE = re.compile(rf"({_TENSOR}\s+)*->\s*{_TENSOR}")
 
 
 class SpecificationError(ValueError):
@@ -99,8 +101,30 @@ class Op:
         self.source = source
         self.selections: dict[str, Selection] = {}
         self.vjps: dict[str, Rule] = {}
+        for form in self.signatures.values():
+            self._check_names(form)
         self.forward_rule: Rule | None = None
         self.jvp_rule: Rule | None = None
+
+    def _check_names(self, signature: str) -> None:
+        """Every name means one thing: tensors, axes, their indices and attributes share one namespace."""
+        def refuse(what: str, remedy: str) -> None:
+            raise SpecificationError(f"op {self.name}: {what} in {signature!r}: {remedy}")
+
+        if not SIGNATURE.fullmatch(signature.strip()):
+            refuse("something is no tensor like x[N,M] or ids:int[K]", "write 'x[N] y[N,M] -> z[M]', axes in capitals")
+        batch = max(BATCH_RANKS) if "..." in signature else 0
+        inputs, output = parse_signature(signature, batch)
+        names = [t.name for t in (*inputs, output)]
+        if len(set(names)) < len(names) or "g" in names:
+            refuse("a tensor is named twice, or g", "give each its own name; g is the output's cotangent")
+        for t in (*inputs, output):
+            if len(set(t.axes)) < len(t.axes):
+                refuse(f"{t.name} has one axis twice", "use two names and say in the domain that they are equal")
+        axes = {a for t in (*inputs, output) for a in t.axes}
+        for name in (*self.attributes, *self.positive):
+            if name in axes or name in {a.lower() for a in axes} or name in names or name.startswith("i_"):
+                refuse(f"the attribute {name!r} is also an axis, an index or a tensor", "rename it")
 
     # ------------------------------------------------------------ registration
     def forward(self, rule: Rule) -> Rule:
@@ -157,7 +181,8 @@ class Op:
             parts.append("0, 1 and 2 batch axes")
         if len(self.signatures) > 1:
             parts.append(f"{len(self.signatures)} forms: {', '.join(self.signatures)}")
-        return "all extents and attributes" + ("".join(f"; {p}" for p in parts))
+        domain = " in the domain" if self.domain else ""
+        return f"all extents and attributes{domain}" + "".join(f"; {p}" for p in parts)
 
 
 def parse_signature(text: str, batch: int) -> tuple[tuple[TensorType, ...], TensorType]:

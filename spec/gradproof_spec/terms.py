@@ -60,6 +60,12 @@ class Index(Term):
 
     __slots__ = ()
     sort = "Index"
+    __hash__ = Term.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, int):
+            raise TypeError(f"{self!r} == {other!r} compares a term with a number: use equal(a, b) for the condition")
+        return Term.__eq__(self, other)
 
     def __bool__(self) -> bool:
         return bool(~equal(self, 0))
