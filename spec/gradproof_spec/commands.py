@@ -62,6 +62,11 @@ def prove(ops: tuple[str, ...], kinds: tuple[str, ...], out: Path | None, jobs: 
     from .report.describe import describe_all
 
     out = out or default_out()
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        remedy = "name one that you may write to"
+        raise click.UsageError(f"--out {out}: the folder cannot be made ({e.strerror}); {remedy}") from e
     everything = find_obligations()
     chosen = select(everything, ops, kinds)
     opened = open_obligations.read()

@@ -422,9 +422,10 @@ def rule_location(rule: Callable[..., Any]) -> str:
         path, (lines, first) = inspect.getsourcefile(rule) or "", inspect.getsourcelines(rule)
     except (OSError, TypeError):
         return rule.__name__  # written at a prompt: there is no file to point at
-    marker = path.rfind("gradproof_spec")
+    packages = {"gradproof_spec": "spec", "gradproof/": "runtime"}
+    marker, root = max((path.rfind(package), root) for package, root in packages.items())
     decorators = sum(1 for line in lines if line.startswith("@"))
-    return f"{'spec/' + path[marker:] if marker >= 0 else path}:{first + decorators}  {rule.__name__}"
+    return f"{f'{root}/{path[marker:]}' if marker >= 0 else path}:{first + decorators}  {rule.__name__}"
 
 
 def rule_concerned(found: Counterexample) -> tuple[Callable[..., Any], str, Scalar]:

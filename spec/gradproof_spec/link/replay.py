@@ -76,4 +76,23 @@ def witness(run: Run, failure: str, label: str) -> Outcome:
     found = differing_input(run)
     if found is None:
         return Outcome(Verdict.UNKNOWN, f"UNKNOWN  {label}\n\n  {failure}\n\n  no input was found at which they differ")
-    return Outcome(Verdict.REFUTED, f"REFUTED  {label}\n\n  {found}\n\n  {failure}")
+    on_symbols = "" if found in failure else f"  {failure}\n\n"
+    return Outcome(Verdict.REFUTED, f"REFUTED  {label}\n\n  {found}\n\n{on_symbols}{where(run)}")
+
+
+def where(run: Run) -> str:
+    """The two sides that differ, each with its place, and how to repeat the comparison."""
+    from ..refute import rule_location
+
+    case, rules = run.link.case, run.op.rules
+    one = {"forward": case.op.forward_rule, "jvp": case.op.jvp_rule}
+    spec = [one[run.direction]] if run.direction in one else list(case.op.vjps.values())
+    shipped = [rule for key, rule in rules.items() if key.split()[0] == run.direction]
+    name = f"{run.example.op}-{run.direction}-{run.example.name}"
+    return "\n".join([
+        *(f"  runtime  {rule_location(rule)}" for rule in shipped),
+        *(f"  spec     {rule_location(rule)}" for rule in spec if rule is not None),
+        "  which of the two is wrong: adjoint and derivative judge the specification by itself",
+        "",
+        f'  again    pytest "proofs/test_kernel.py::test_kernel[{name}]"',
+    ])

@@ -40,7 +40,8 @@ def differing_input(run: Run, tries: int = TRIES) -> str | None:
                 middle = float((exact.lo + exact.hi) / 2) if isinstance(exact, Interval) else float(exact)
                 if not abs(float(got[name][i]) - middle) <= TOLERANCE * (1 + abs(middle)):
                     shown = ", ".join(f"{k} = {np.asarray(v).tolist()}" for k, v in values.items() if is_read(run, k))
-                    return f"{name}{list(i)} is {float(got[name][i])!r} but must be {middle!r}, at {shown}."
+                    runtime, spec = f"{float(got[name][i])!r}", f"{middle!r}"
+                    return f"{name}{list(i)} is {runtime} in the runtime and {spec} in the specification, at {shown}."
     return None
 
 
