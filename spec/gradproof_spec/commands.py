@@ -97,7 +97,9 @@ def prove(ops: tuple[str, ...], kinds: tuple[str, ...], out: Path | None, jobs: 
     click.echo(f"\n{summary(ran, len(chosen), seconds)}\nreport: {out / 'index.html'}")
     if interrupted:
         click.echo("interrupted: the report holds what was done", err=True)
-        sys.exit(INTERRUPTED)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(INTERRUPTED)  # the workers are ended: do not wait for the pool's own threads
     sys.exit(1 if errors else 0)
 
 

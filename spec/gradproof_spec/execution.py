@@ -3,13 +3,17 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from types import FrameType
 
 from .obligations import Entry, Obligation, Outcome, Verdict
 
+POLL_SECONDS = 0.5
 Finder = Callable[[], Sequence[Obligation]]
 _found: dict[str, Obligation] = {}  # in a worker: its obligations by id
 
@@ -29,15 +33,38 @@ def run_all(find: Finder, obligations: Sequence[Obligation], jobs: int) -> Itera
     by_id = {o.id: o for o in obligations}
     pool = ProcessPoolExecutor(max(1, min(jobs, len(by_id))), multiprocessing.get_context("spawn"), _start, (find,))
     try:
-        futures = {i: pool.submit(_run_by_id, i) for i in by_id}
-        for i, future in futures.items():
-            yield _entry(by_id[i], future)
+        with noted_interrupts() as interrupted:
+            futures = {i: pool.submit(_run_by_id, i) for i in by_id}
+            for i, future in futures.items():
+                while not wait([future], POLL_SECONDS).done:
+                    if interrupted.is_set():
+                        raise KeyboardInterrupt
+                yield _entry(by_id[i], future)
     except BaseException:  # Ctrl-C or a caller that stops early: do not wait for proofs under way
         pool.shutdown(wait=False, cancel_futures=True)
         for process in multiprocessing.active_children():
             process.terminate()
         raise
     pool.shutdown()
+
+
+@contextmanager
+def noted_interrupts() -> Iterator[threading.Event]:
+    """An event that is set by Ctrl-C: a KeyboardInterrupt that is raised inside a callback of Python's is lost."""
+    event, usual = threading.Event(), signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(usual):
+        yield event
+        return
+
+    def note(number: int, frame: FrameType | None) -> None:
+        event.set()
+        usual(number, frame)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield event
+    finally:
+        signal.signal(signal.SIGINT, usual)
 
 
 def _entry(obligation: Obligation, future: Future[tuple[Outcome, float]]) -> Entry:
