@@ -37,6 +37,7 @@ from .terms import (
     equal,
     free_variables,
     in_range,
+    product_factors,
     replace,
     subterms,
     to_index,
@@ -450,7 +451,7 @@ class BoundsWalk:
 
     def product(self, t: Scalar, h: tuple[Condition, ...], rule: str) -> None:
         """A factor is read only where the index guards beside it hold."""
-        factors = _factors(t)
+        factors = product_factors(t)
         guards = [c for f in factors if f.op == "indicator" for c in conjuncts(f.args[0])]
         for f in factors:
             own = conjuncts(f.args[0]) if f.op == "indicator" else []
@@ -511,10 +512,6 @@ def conjunction(conditions: Sequence[Condition]) -> Condition:
     for c in conditions:
         result = result & c
     return result
-
-
-def _factors(t: Scalar) -> list[Scalar]:
-    return _factors(t.args[0]) + _factors(t.args[1]) if t.op == "mul" else [t]
 
 
 # ---------------------------------------------------------------- obligations

@@ -374,7 +374,7 @@ class Environment:
         return self.tensors[name](*indices)
 
     def _product(self, t: Scalar) -> Any:
-        factors = _factors(t)
+        factors = T.product_factors(t)
         for f in factors:
             if f == T.ZERO:
                 return self.domain.number(Fraction(0))
@@ -403,10 +403,6 @@ def _choose_condition(c: Any, a: Any, b: Any) -> Any:
     if c is True:
         return a
     return _negation(_conjunction([_negation(_conjunction([c, a])), _negation(_conjunction([_negation(c), b]))]))
-
-
-def _factors(t: Scalar) -> list[Scalar]:
-    return _factors(t.args[0]) + _factors(t.args[1]) if t.op == "mul" else [t]
 
 
 def evaluate(t: Term, environment: Environment) -> Any:

@@ -31,6 +31,7 @@ from .terms import (
     Tensor,
     access,
     apply,
+    flatten_indices,
     in_range,
     to_index,
     to_scalar,
@@ -355,10 +356,10 @@ class Case:
             return access(name)
         if name in self.op.selections:
             selection = self.op.selections[name]
-            return lambda *args: tuple(apply(f"{name}.{c}", *_flat(args)) for c in selection.candidates)
+            return lambda *args: tuple(apply(f"{name}.{c}", *flatten_indices(args)) for c in selection.candidates)
         if self.op.index_functions and name in self.op.index_functions.names:
             rank = len(self.shape(self.op.index_functions.names[name]))
-            return lambda *args: tuple(apply(f"{name}.{k}", *_flat(args)) for k in range(rank))
+            return lambda *args: tuple(apply(f"{name}.{k}", *flatten_indices(args)) for k in range(rank))
         raise SpecificationError(f"op {self.op.name}: {getattr(rule, '__name__', 'a rule')} has a parameter {name!r} "
                                  f"that names no tensor, index or attribute of this rule")
 
@@ -406,7 +407,3 @@ class Case:
         for c, i in zip(selection.candidates, cell, strict=True):
             real = in_range(i, getattr(size, c.upper())) & real
         return real
-
-
-def _flat(args: Sequence[Any]) -> list[Any]:
-    return [x for a in args for x in (_flat(a) if isinstance(a, tuple) else [a])]

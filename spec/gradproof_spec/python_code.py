@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from .op import Case
-from .terms import Condition, Index, Scalar, Term, conjuncts, variable
+from .terms import Condition, Index, Scalar, Term, conjuncts, product_factors, variable
 
 if TYPE_CHECKING:
     from .refute import Counterexample
@@ -58,7 +58,7 @@ def _scalar(t: Scalar) -> str:
     if t.op == "access":
         return f"{a[0]}[{', '.join(map(code, a[1:])) or '()'}]"
     if t.op == "mul":
-        factors = _factors(t)
+        factors = product_factors(t)
         guards = [code(c) for f in factors if f.op == "indicator" for c in conjuncts(f.args[0])]
         rest = " * ".join(code(f) for f in factors if f.op != "indicator") or "1"
         return f"(({rest}) if {' and '.join(guards)} else 0)" if guards else f"({rest})"
@@ -73,10 +73,6 @@ def _scalar(t: Scalar) -> str:
     if t.op == "where":
         return f"({code(a[1])} if {code(a[0])} else {code(a[2])})"
     return f"sum({code(a[2])} for {_name(a[0])} in range({code(a[1])}))"
-
-
-def _factors(t: Scalar) -> list[Scalar]:
-    return _factors(t.args[0]) + _factors(t.args[1]) if t.op == "mul" else [t]
 
 
 def selections(case: Case) -> list[str]:

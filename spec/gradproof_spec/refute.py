@@ -50,17 +50,13 @@ class Counterexample:
 
 
 # ---------------------------------------------------------------- small shapes and points
-def shapes(case: Case) -> list[dict[str, int]]:
-    """Assignments of extents and attributes that satisfy the domain, smallest first."""
-    return _shapes(case.op.name, case.inputs, case.output, case.op.domain, case)
-
-
 _shape_memory: dict[Any, list[dict[str, int]]] = {}
 
 
-def _shapes(*key: Any) -> list[dict[str, int]]:
-    case: Case = key[-1]
-    if key[:-1] not in _shape_memory:
+def shapes(case: Case) -> list[dict[str, int]]:
+    """Assignments of extents and attributes that satisfy the domain, smallest first."""
+    key = ("all", case.op.name, case.inputs, case.output, case.op.domain)
+    if key not in _shape_memory:
         names, hypotheses = case.symbols, case.hypotheses()
         rng = random.Random(f"{case.op.name} {case.id}")
         tries = (
@@ -73,8 +69,8 @@ def _shapes(*key: Any) -> list[dict[str, int]]:
             for values in tries
             if in_domain(case, sizes := dict(zip(names, values, strict=True)), hypotheses)
         }
-        _shape_memory[key[:-1]] = sorted(found.values(), key=lambda s: (sum(s.values()), sorted(s.items())))
-    return _shape_memory[key[:-1]]
+        _shape_memory[key] = sorted(found.values(), key=lambda s: (sum(s.values()), sorted(s.items())))
+    return _shape_memory[key]
 
 
 def extents(case: Case, name: str, sizes: Mapping[str, int]) -> tuple[int, ...]:

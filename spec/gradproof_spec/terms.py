@@ -19,10 +19,10 @@ from itertools import count
 from typing import Any, TypeVar, overload
 
 __all__ = [
-    "Condition", "Extent", "FALSE", "Index", "IndexTensor", "ONE", "Scalar", "Sum", "TRUE", "Tensor", "ZERO", "access",
-    "apply", "atom_conditions", "conjuncts", "equal", "fresh_name", "fresh_names", "free_variables", "function",
-    "in_range", "indicator", "rename_binders", "replace", "scalar_sum", "subterms", "substitute", "to_index",
-    "to_scalar", "variable", "where",
+    "Condition", "Extent", "FALSE", "Index", "IndexTensor", "ONE", "Scalar", "Sum", "TRUE", "Tensor", "ZERO",
+    "access", "apply", "atom_conditions", "conjuncts", "equal", "flatten_indices", "free_variables", "fresh_name",
+    "fresh_names", "function", "in_range", "indicator", "product_factors", "rename_binders", "replace",
+    "scalar_sum", "subterms", "substitute", "to_index", "to_scalar", "variable", "where",
 ]
 
 
@@ -543,6 +543,11 @@ def conjuncts(c: Condition) -> list[Condition]:
     if c.op == "and":
         return conjuncts(c.args[0]) + conjuncts(c.args[1])
     return [] if c == TRUE else [c]
+
+
+def product_factors(t: Scalar) -> list[Scalar]:
+    """The factors of a product, from left to right; a term that is no product is its only factor."""
+    return product_factors(t.args[0]) + product_factors(t.args[1]) if t.op == "mul" else [t]
 
 
 def atom_conditions(t: Term) -> list[Condition]:
