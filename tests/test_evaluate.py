@@ -271,7 +271,7 @@ def test_a_symbolic_instance_has_the_value_of_direct_evaluation(name):
     rng, case = random.Random(name), OPS[name].cases[-1]
     sizes = chosen_shapes(case)[0]
     integers = {n: (lambda *c, v=v: v[c]) for n, v in integer_tensors(case, sizes).items()}
-    names = [n for t in case.inputs for n in (t.name, "d" + t.name)] + ["g", *case.op.positive]
+    names = [n for t in case.inputs for n in (t.name, "d" + t.name)] + ["g", *case.op.reals]
     symbolic = Environment(case, dict(sizes), {n: (lambda *c, n=n: access(n, *c)) for n in names}, integers, Symbols())
     for _ in range(3):
         drawn: dict[Any, Fraction] = {}

@@ -86,7 +86,7 @@ RELU = f"""REFUTED  kink[relu]
 
   dy[0] is 1 but must be 0.
 
-  claim    at each kink the JVP is the declared mixture of the one-sided derivatives, a Clarke subgradient    \
+  claim    at a kink, met alone, the JVP is the declared mixture of the one-sided derivatives, a Clarke subgradient    \
 for all shapes and all reals
   rule     {place(relu_dy_slope_1_at_0)}
              dy[i] = [0 ≤ x[i]]·dx[i]

@@ -59,7 +59,7 @@ def random_environment(case: Case, sizes: dict[str, int], rng: random.Random) ->
     drawn: dict[object, Fraction] = {}
 
     def reader(name: str):
-        positive = name in case.op.positive
+        positive = name in case.positive
         return lambda *i: drawn.setdefault(
             (name, i), Fraction(rng.randint(1 if positive else -3, 3), rng.choice((1, 2)))
         )
@@ -68,7 +68,7 @@ def random_environment(case: Case, sizes: dict[str, int], rng: random.Random) ->
     index_tensors = {
         t.name: (lambda *i, n=t.name: integers.setdefault((n, i), rng.randint(-1, 3))) for t in case.inputs if t.integer
     }
-    names = [n for t in case.inputs for n in (t.name, "d" + t.name)] + ["g", *case.op.positive]
+    names = [n for t in case.inputs for n in (t.name, "d" + t.name)] + ["g", *case.op.reals]
     return Environment(case, dict(sizes), {n: reader(n) for n in names}, index_tensors, Intervals())
 
 

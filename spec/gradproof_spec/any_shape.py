@@ -13,18 +13,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from typing import Any
 
 from .derivative import derivative as formal_derivative
 from .derivative import is_linear, mentions
-from .index_algebra import canonical, index_polynomial
+from .index_algebra import canonical, from_polynomial, index_polynomial
 from .normal_form import TooLarge, ZeroDivisor, normal_form, to_term
 from .obligations import Obligation, Outcome, Verdict
 from .op import OPS, Case, Op, Selection
-from .rewriting import Rewriter
+from .rewriting import Rewriter, witnesses
 from .solver import Solver
 from .terms import (
     FALSE,
+    MINUS_ONE,
+    ONE,
     TRUE,
     ZERO,
     Condition,
@@ -36,12 +39,15 @@ from .terms import (
     conjuncts,
     equal,
     free_variables,
+    fresh_name,
     in_range,
+    indicator,
     product_factors,
     replace,
+    scalar_sum,
+    substitute,
     subterms,
     to_index,
-    to_scalar,
     variable,
 )
 
@@ -71,7 +77,7 @@ class Proof:
     case: Case
 
     def __post_init__(self) -> None:
-        self.solver = Solver(axioms=self.case.selection_axioms(), positive=self.case.positive)
+        self.solver = Solver(axioms=self.case.selection_axioms(), known=self.case.known)
         self.rewriter = Rewriter(self.solver)
         self.hypotheses = tuple(h for h in self.case.hypotheses() if not _is_product_equation(h))
         self.o = self.case.indices(self.case.output.name)
@@ -116,7 +122,7 @@ def prove_derivative(case: Case) -> Solver:
     proof = Proof(case)
     off_kinks = tuple(~k.tie for k in kinks(case) if not k.smooth)
     require_satisfiable(proof, off_kinks)
-    forward, jvp = case.forward(proof.o), case.jvp(proof.o)
+    forward, jvp = case.forward(proof.o), off_ties(case, case.jvp(proof.o))
     for x, i, hypotheses in proof.inputs():
         k_d = formal_derivative(forward, x, i)
         k_j = formal_derivative(jvp, "d" + x, i)
@@ -131,6 +137,7 @@ def require_satisfiable(proof: Proof, more: Sequence[Condition] = ()) -> None:
     conditions = [*case.hypotheses(), *proof.at_output(), *more]
     for x in case.differentiable:
         conditions += case.in_bounds(x, case.indices(x, prefix="i_"))
+    conditions += case.element_hypotheses(prefix="i_")
     if proof.solver.satisfiable(conditions) is not True:
         raise Vacuous("the hypotheses are not known to be satisfiable")
 
@@ -176,13 +183,13 @@ def kinks(case: Case) -> list[Kink]:
     forward = case.forward(case.indices(case.output.name))
     found: dict[Condition, Kink] = {}
     outside = free_variables(forward)
-    for guard in sorted(atom_conditions(forward), key=lambda c: (c.op == "value==", str(c))):
+    for guard in sorted(value_guards(case, forward), key=lambda c: (c.op == "value==", str(c))):
         tie = equal(guard.args[0], guard.args[1])
         if tie in found:
             continue
         if not free_variables(guard) <= outside:
             raise Unsupported(f"the guard {guard} compares values inside a sum")
-        element, value = _solve_tie(guard)
+        element, value = _solve_tie(guard, frozenset(case.differentiable))
         kink = Kink(guard, element, value, False)
         found[tie] = Kink(guard, element, value, _is_smooth(case, kink, forward))
     for kink in found.values():
@@ -193,16 +200,23 @@ def kinks(case: Case) -> list[Kink]:
     return list(found.values())
 
 
-def _solve_tie(guard: Condition) -> tuple[Scalar, Scalar]:
-    """The boundary a = b solved for an element that occurs in it once, linearly, with a constant coefficient."""
+def value_guards(case: Case, t: Scalar) -> list[Condition]:
+    """The comparisons in t that depend on a differentiable input: on others nothing moves when the inputs do."""
+    inputs = frozenset(case.differentiable)
+    return [c for c in atom_conditions(t) if any(mentions(side, inputs) for side in c.args)]
+
+
+def _solve_tie(guard: Condition, inputs: frozenset[str]) -> tuple[Scalar, Scalar]:
+    """The boundary a = b solved for an element of an input: it occurs in it once, with a constant coefficient."""
     difference = normal_form(guard.args[0] - guard.args[1])
     for flat, c in sorted(difference.items(), key=lambda p: [str(a) for a, _ in p[0].monomial]):
         if flat.binders or flat.guards or len(flat.monomial) != 1:
             continue
         (atom, e), = flat.monomial
         others = {f: d for f, d in difference.items() if f != flat}
-        if atom.op == "access" and e == 1 and not any(atom in subterms(a) for f in others for a, _ in f.monomial):
-            return atom, to_scalar(-1 / c) * to_term(others)
+        elsewhere = any(atom in subterms(a) for f in others for a, _ in f.monomial)
+        if atom.op == "access" and atom.args[0] in inputs and e == 1 and not elsewhere:
+            return atom, to_term({f: -d / c for f, d in others.items()})
     raise Unsupported(f"the boundary of {guard} cannot be solved for one element")
 
 
@@ -264,19 +278,23 @@ def _prove_selection_kink(proof: Proof, selection: Selection) -> None:
     hypotheses = [*proof.hypotheses, case.selection_domain(selection, arguments)]
     values = []
     for cell in two:
-        real, value = case.candidate(selection, arguments, cell)
+        real, value = compared_element(case, selection, arguments, cell)
         hypotheses += [real, *(in_range(i, getattr(size, c.upper()))
                                for c, i in zip(selection.candidates, cell, strict=True))]
         values.append(value)
-    if any(v.op != "access" for v in values):
-        raise Unsupported(f"the candidates of {selection.name} are not elements of a tensor")
     same = conjunction([equal(a, b) for a, b in zip(values[0].args[1:], values[1].args[1:], strict=True)])
     goal = conjunction([equal(a, b) for a, b in zip(*two, strict=True)])
     if proof.solver.valid([*hypotheses, same], goal) is not True:
         raise NotProved(f"two candidates of {selection.name} may be the same element")
     _require_no_jump(proof, selection)
-    # the rule is that branch's derivative also at ties: no hypothesis excludes them
     forward, jvp = case.forward(proof.o), case.jvp(proof.o)
+    if case.op.ties == "shared":
+        mean = mean_of_tied(proof, selection, forward)
+        for x, i, hyp in proof.inputs():
+            proof.require_equal(mean(x, i), formal_derivative(jvp, "d" + x, i), hyp,
+                                f"at a tie of {selection.name} the JVP is not the mean over the tied candidates")
+        return
+    # the rule is that branch's derivative also at ties: no hypothesis excludes them
     for x, i, hyp in proof.inputs():
         proof.require_equal(formal_derivative(forward, x, i), formal_derivative(jvp, "d" + x, i), hyp,
                             f"at a tie of {selection.name} the JVP is not the derivative of the selected branch")
@@ -291,15 +309,89 @@ def _require_no_jump(proof: Proof, selection: Selection) -> None:
         sides, cells, real = [], [], []
         for s in ("_1", "_2"):
             cell = [variable(f"{c}{s}") for c in selection.candidates]
-            is_real, value = case.candidate(selection, arguments, cell)
-            selected = [apply(f"{selection.name}.{c}", *arguments) for c in selection.candidates]
-            sides.append(canonical_accesses(replaced(forward, dict(zip(selected, cell, strict=True)))))
+            is_real, value = compared_element(case, selection, arguments, cell)
+            best = selected_cell(selection, arguments)
+            sides.append(canonical_accesses(replaced(forward, dict(zip(best, cell, strict=True)))))
             cells.append(canonical_accesses(value))
             real += [is_real, *(in_range(i, getattr(case.size(), c.upper()))
                                 for c, i in zip(selection.candidates, cell, strict=True))]
         tied = replaced(sides[1], {cells[1]: cells[0]})
         what = f"the forward jumps at a tie of {selection.name}"
         proof.require_equal(sides[0], tied, (*proof.at_output(), *real), what)
+
+
+def selected(case: Case, selection: Selection, forward: Scalar) -> tuple[Index, ...]:
+    """The arguments at which the forward uses a selection: one tuple of them."""
+    functions = {f"{selection.name}.{c}" for c in selection.candidates}
+    chosen = {x.args[1:] for x in subterms(forward) if x.op == "apply" and x.args[0] in functions}
+    if len(chosen) != 1:
+        raise Unsupported(f"ties are shared, but the forward does not use {selection.name} exactly once")
+    return chosen.pop()
+
+
+def compared_element(case: Case, selection: Selection, arguments: Sequence[Index], cell: Sequence[Index],
+                     ) -> tuple[Condition, Scalar]:
+    """Whether a candidate is real, and the element x[...] whose value, or whose negated value, is compared."""
+    real, value = case.candidate(selection, arguments, cell)
+    if value.op == "mul" and value.args[0] == MINUS_ONE:
+        value = value.args[1]
+    if value.op != "access":
+        raise Unsupported(f"the candidates of {selection.name} are not elements of a tensor")
+    return real, value
+
+
+def selected_cell(selection: Selection, arguments: Sequence[Index]) -> list[Index]:
+    return [apply(f"{selection.name}.{c}", *arguments) for c in selection.candidates]
+
+
+def mean_of_tied(proof: Proof, selection: Selection, forward: Scalar) -> Callable[[str, tuple[Index, ...]], Scalar]:
+    """The mean of the derivatives of the tied candidates: a convex combination of gradients of active branches."""
+    case = proof.case
+    arguments = selected(case, selection, forward)
+    _, best = compared_element(case, selection, arguments, selected_cell(selection, arguments))
+    if not proof.rewriter.equal_terms(forward, best, proof.at_output()):
+        raise Unsupported(f"ties are shared, but the forward is not the element that {selection.name} selects")
+    cell = [variable(fresh_name(c)) for c in selection.candidates]
+    real, value = compared_element(case, selection, arguments, cell)
+    tied = indicator(real, equal(value, best))
+
+    def over_cells(body: Scalar) -> Scalar:
+        for c, name in zip(selection.candidates, cell, strict=True):
+            body = scalar_sum(name.args[0], getattr(case.size(), c.upper()), body)
+        return body
+
+    return lambda x, i: over_cells(tied * formal_derivative(value, x, i)) / over_cells(tied)
+
+
+def off_ties(case: Case, jvp: Scalar) -> Scalar:
+    """The rule where no two candidates have equal values: there x[e] = x[best] says that e is the best.
+
+    Only for selections among all elements along the candidates' axes, so that x[e] is a candidate wherever it is read.
+    """
+    if case.op.ties != "shared":
+        return jvp
+    meaning: dict[Term, Condition] = {}
+    for selection in case.op.selections.values():
+        arguments = selected(case, selection, case.forward(case.indices("g")))
+        cell = [variable(c) for c in selection.candidates]
+        real, value = compared_element(case, selection, arguments, cell)
+        extents = [canonical(getattr(case.size(), c.upper())) for c in selection.candidates]
+        if real != TRUE or any(
+            value.args[1:].count(c) != 1 or canonical(case.shape(value.args[0])[value.args[1:].index(c)]) != n
+            for c, n in zip(cell, extents, strict=True)
+        ):
+            raise Unsupported(f"ties are shared, but {selection.name} does not select among all elements of its axes")
+        best_cell = selected_cell(selection, arguments)
+        _, best = compared_element(case, selection, arguments, best_cell)
+        for guard in atom_conditions(jvp):
+            for side, other in (guard.args, guard.args[::-1]):
+                same_tensor = side.op == "access" and side.args[0] == value.args[0]
+                if guard.op == "value==" and other == best and same_tensor and all(
+                    c in cell or c == e for c, e in zip(value.args[1:], side.args[1:], strict=True)
+                ):
+                    at = [side.args[1:][value.args[1:].index(c)] for c in cell]
+                    meaning[guard] = conjunction([equal(a, b) for a, b in zip(at, best_cell, strict=True)])
+    return replace(jvp, lambda t: meaning.get(t))
 
 
 def replaced(t: Scalar, values: Mapping[Any, Term]) -> Scalar:
@@ -427,7 +519,7 @@ class BoundsWalk:
             self.scalar(a[0], h, rule)
             self.scalar(a[1], h, rule)
         elif t.op == "mul":
-            self.product(t, h, rule)
+            self.factors(t, h, rule)
         elif t.op == "where":
             self.condition(a[0], h, rule)
             self.scalar(a[1], (*h, a[0]), rule)
@@ -442,14 +534,14 @@ class BoundsWalk:
             self.index(a[0], h, rule)
         elif t.op == "reciprocal":
             self.scalar(a[0], h, rule)
-            if not self.positive(a[0], h):
+            if not self.nonzero(a[0], h):
                 raise NotProved(f"{rule} divides by {a[0]}, which may be 0")
         elif t.op == "function":
             self.scalar(a[1], h, rule)
             if a[0] in ("log", "sqrt") and not self.positive(a[1], h):
                 raise NotProved(f"{rule} takes {a[0]} of {a[1]}, which may not be positive")
 
-    def product(self, t: Scalar, h: tuple[Condition, ...], rule: str) -> None:
+    def factors(self, t: Scalar, h: tuple[Condition, ...], rule: str) -> None:
         """A factor is read only where the index guards beside it hold."""
         factors = product_factors(t)
         guards = [c for f in factors if f.op == "indicator" for c in conjuncts(f.args[0])]
@@ -458,13 +550,13 @@ class BoundsWalk:
             self.scalar(f, (*h, *(g for g in guards if g not in own and not atom_conditions(g))), rule)
 
     def condition(self, c: Condition, h: tuple[Condition, ...], rule: str) -> None:
-        for x in subterms(c):
-            if isinstance(x, Condition) and x.op.startswith("value"):
-                for side in x.args:
-                    self.scalar(side, h, rule)
-            elif isinstance(x, Condition) and x.op.startswith("index"):
-                for i in x.args:
-                    self.index(i, h, rule)
+        for x in c.args:
+            if isinstance(x, Condition):
+                self.condition(x, h, rule)
+            elif isinstance(x, Scalar):
+                self.scalar(x, h, rule)
+            elif isinstance(x, Index):
+                self.index(x, h, rule)
 
     def index(self, i: Index, h: tuple[Condition, ...], rule: str) -> None:
         integer = {t.name: t for t in self.case.inputs if t.integer}
@@ -475,7 +567,15 @@ class BoundsWalk:
                 for j, n in zip(x.args[1:], self.case.shape(x.args[0]), strict=True):
                     self.require(h, in_range(j, n), f"{rule} reads {x} outside its tensor")
 
+    def nonzero(self, t: Scalar, h: tuple[Condition, ...]) -> bool:
+        if t.op == "mul":
+            return self.nonzero(t.args[0], h) and self.nonzero(t.args[1], h)
+        return self.positive(t, h) or self.proof.solver.valid(h, ~equal(t, ZERO)) is True
+
     def positive(self, t: Scalar, h: tuple[Condition, ...]) -> bool:
+        return self.positive_by_form(t, h) or self.proof.solver.valid(h, t > 0) is True
+
+    def positive_by_form(self, t: Scalar, h: tuple[Condition, ...]) -> bool:
         a = t.args
         if t.op == "number":
             return bool(a[0] > 0)
@@ -490,11 +590,10 @@ class BoundsWalk:
         if t.op == "reciprocal":
             return self.positive(a[0], h)
         if t.op == "add":
-            return any(self.positive(x, h) and self.nonnegative(y, h) for x, y in (a, a[::-1]))
+            return any(self.positive_by_form(x, h) and self.nonnegative(y, h) for x, y in (a, a[::-1]))
         if t.op == "sum":
-            return (self.proof.solver.valid(h, a[1] >= 1) is True
-                    and self.positive(a[2], (*h, in_range(variable(a[0]), a[1]))))
-        return False
+            return self.positive_sum(t, h)
+        return t.op == "constant"
 
     def nonnegative(self, t: Scalar, h: tuple[Condition, ...]) -> bool:
         a = t.args
@@ -505,6 +604,73 @@ class BoundsWalk:
         if t.op == "sum":
             return self.nonnegative(a[2], (*h, in_range(variable(a[0]), a[1])))
         return t.op == "indicator" or t == ZERO or self.positive(t, h)
+
+    def positive_sum(self, t: Scalar, h: tuple[Condition, ...]) -> bool:
+        """A sum of [guards] z with z > 0 where the guards hold, and indices at which they do."""
+        binders: list[tuple[str, Index]] = []
+        body = t
+        while body.op == "sum":
+            name, extent, body = body.args
+            binders.append((name, extent))
+        guards, rest = guards_and_rest(body)
+        inside = (*h, *(in_range(variable(n), e) for n, e in binders), *guards)
+        if not all(self.positive(f, inside) for f in rest):
+            return False
+        if any(self._counts(c, binders, guards, h) for c in h):
+            return True
+        somewhere: Condition = FALSE
+        for values in product(*(index_candidates(n, guards) for n, _ in binders)):
+            at = dict(zip((n for n, _ in binders), values, strict=True))
+            if not any(free_variables(v) & at.keys() for v in values):
+                ranges = [in_range(at[n], substitute(e, at)) for n, e in binders]
+                somewhere = somewhere | conjunction([*ranges, *(substitute(g, at) for g in guards)])
+        return self.proof.solver.valid(h, somewhere) is True
+
+    def _counts(self, known: Condition, binders: Sequence[tuple[str, Index]], guards: Sequence[Condition],
+                h: tuple[Condition, ...]) -> bool:
+        """Does the hypothesis say 0 < Σ [guards], over the same indices: that the guards hold somewhere?"""
+        if known.op != "value<" or known.args[0] != ZERO:
+            return False
+        count: Scalar = known.args[1]
+        renaming: dict[str, Index] = {}
+        for name, extent in binders:
+            if count.op != "sum" or substitute(count.args[1], renaming) != extent:
+                return False
+            renaming[count.args[0]] = variable(name)
+            count = count.args[2]
+        theirs, rest = guards_and_rest(count)
+        return not rest and {substitute(g, renaming) for g in theirs} == set(guards)
+
+
+def guards_and_rest(t: Scalar) -> tuple[list[Condition], list[Scalar]]:
+    """The guards of a product, and its other factors."""
+    guards: list[Condition] = []
+    rest = []
+    for f in product_factors(t):
+        if f.op == "indicator":
+            guards += conjuncts(f.args[0])
+        elif f != ONE:
+            rest.append(f)
+    return guards, rest
+
+
+def index_candidates(name: str, guards: Sequence[Condition]) -> list[Index]:
+    """Values of an index at which the guards may hold: 0 and the ends that they give. Untrusted: they are checked."""
+    found = {to_index(0): None}
+    v = variable(name)
+    for g in guards:
+        found |= dict.fromkeys(witnesses(g, name, guards))
+        if g.op == "value==" and g.args[0].op == g.args[1].op == "access":  # x[.., v, ..] = x[.., e, ..]
+            a, b = g.args
+            found |= {e: None for p, q in zip(a.args[1:], b.args[1:], strict=False)
+                      for v_, e in ((p, q), (q, p)) if v_ == v}
+        if g.op == "index<=":
+            p = index_polynomial(g.args[1] - g.args[0])  # factor v + rest >= 0
+            factor = {tuple(f for k, f in enumerate(m) if k != m.index(v)): c for m, c in p.items() if v in m}
+            rest = from_polynomial({m: c for m, c in p.items() if v not in m})
+            if factor and not any(v in m for m in factor):
+                found[canonical(-(rest // from_polynomial(factor)))] = None
+    return list(found)
 
 
 def conjunction(conditions: Sequence[Condition]) -> Condition:
@@ -520,7 +686,7 @@ CLAIMS = {
               "hypotheses satisfiable",
     "derivative": "jvp(x, dx) = d/dt forward(x + t dx) at t = 0, off kinks",
     "adjoint": "<jvp(dx), g> = <dx, vjp(g)>",
-    "kink": "at each kink the JVP is the declared mixture of the one-sided derivatives, a Clarke subgradient",
+    "kink": "at a kink, met alone, the JVP is the declared mixture of the one-sided derivatives, a Clarke subgradient",
 }
 PROVERS: dict[str, Callable[[Case], Solver]] = {
     "bounds": prove_bounds, "derivative": prove_derivative, "adjoint": prove_adjoint, "kink": prove_kinks}
@@ -530,7 +696,7 @@ def has_kink(case: Case) -> bool:
     """Does a value guard or a selection occur in the forward or in a rule? (sqrt and log are proved > 0 inside.)"""
     o = case.indices(case.output.name)
     rules = [case.forward(o), case.jvp(o), *(case.vjp(x, case.indices(x)) for x in case.differentiable)]
-    return bool(case.op.selections) or any(atom_conditions(t) for t in rules)
+    return bool(case.op.selections) or any(value_guards(case, t) for t in rules)
 
 
 def check(kind: str, op: Op) -> Outcome:

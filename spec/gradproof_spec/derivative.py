@@ -11,6 +11,7 @@ from fractions import Fraction
 from .terms import (
     MINUS_ONE,
     ONE,
+    PI,
     ZERO,
     Index,
     Scalar,
@@ -20,6 +21,7 @@ from .terms import (
     reciprocal,
     scalar_sum,
     subterms,
+    to_scalar,
     where,
 )
 
@@ -29,6 +31,10 @@ DERIVATIVES: dict[str, Callable[[Scalar], Scalar]] = {
     "exp": lambda x: function("exp", x),
     "log": reciprocal,
     "sqrt": lambda x: HALF * reciprocal(function("sqrt", x)),
+    "tanh": lambda x: ONE - function("tanh", x) * function("tanh", x),
+    "sin": lambda x: function("cos", x),
+    "cos": lambda x: MINUS_ONE * function("sin", x),
+    "erf": lambda x: to_scalar(2) * reciprocal(function("sqrt", PI)) * function("exp", MINUS_ONE * x * x),
 }
 
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import product
+from math import isqrt
 from typing import Any
 
 import mpmath
@@ -43,10 +44,16 @@ class DivisionByZero(Exception):
 class Exact:
     number: Callable[[Any], Any] = staticmethod(lambda q: q)
 
+    def constant(self, name: str) -> Any:
+        raise Inexact(name)
+
     def function(self, name: str, x: Any) -> Any:
-        special = {("exp", 0): 1, ("log", 1): 0, ("sqrt", 0): 0, ("sqrt", 1): 1}
-        if (name, x) in special:
-            return Fraction(special[name, x])
+        if name == "sqrt" and x >= 0:
+            root = Fraction(isqrt(x.numerator), isqrt(x.denominator))
+            if root * root == x:
+                return root
+        elif (name, to_scalar(x)) in T.SPECIAL_VALUES:
+            return T.SPECIAL_VALUES[name, to_scalar(x)].args[0]
         raise Inexact(name)
 
     def reciprocal(self, x: Any) -> Any:
@@ -113,9 +120,17 @@ class Intervals(Exact):
             raise Undecided
         old, mpmath.iv.prec = mpmath.iv.prec, INTERVAL_BITS
         try:
-            f = getattr(mpmath.iv, name)
-            lo, hi = (f(mpmath.iv.mpf(e.numerator) / e.denominator) for e in (x.lo, x.hi))  # all three are increasing
-            return Interval(_fraction(lo.a), _fraction(hi.b))
+            lo, hi = (mpmath.iv.mpf(e.numerator) / e.denominator for e in (x.lo, x.hi))
+            value = enclosed(mpmath.iv, name, mpmath.iv.mpf([lo.a, hi.b]))
+            return Interval(_fraction(value.a), _fraction(value.b))
+        finally:
+            mpmath.iv.prec = old
+
+    def constant(self, name: str) -> Any:
+        old, mpmath.iv.prec = mpmath.iv.prec, INTERVAL_BITS
+        try:
+            value = +getattr(mpmath.iv, name)
+            return Interval(_fraction(value.a), _fraction(value.b))
         finally:
             mpmath.iv.prec = old
 
@@ -137,6 +152,20 @@ class Intervals(Exact):
         raise Undecided
 
 
+def enclosed(iv: Any, name: str, x: Any) -> Any:
+    """An interval that contains f(x) for every x in the interval x, in the interval context iv."""
+    if name == "tanh":  # mpmath has no interval tanh: 1 - 2 / (exp(2x) + 1), increasing
+        return 1 - 2 / (iv.exp(2 * x) + 1)
+    if name == "erf":  # nor erf: mpmath's at higher precision, increasing
+        ends = []
+        with mpmath.workprec(iv.prec + 30):
+            for end, outward in ((x.a, -1), (x.b, 1)):
+                value = mpmath.erf(mpmath.mp.make_mpf(end._mpi_[0]))
+                ends.append(value + outward * abs(value) * mpmath.mpf(2) ** (-iv.prec - 10))
+            return iv.mpf(ends)
+    return getattr(iv, name)(x)
+
+
 def _fraction(end: Any) -> Fraction:
     """The exact value of an end of an mpmath interval."""
     sign, mantissa, exponent, _ = end._mpi_[0]
@@ -145,6 +174,9 @@ def _fraction(end: Any) -> Fraction:
 
 class Symbols(Exact):
     number = staticmethod(to_scalar)
+
+    def constant(self, name: str) -> Scalar:
+        return Scalar("constant", name)
 
     def function(self, name: str, x: Scalar) -> Scalar:
         return T.function(name, x)
@@ -343,6 +375,8 @@ class Environment:
             return d.number(a[0])
         if t.op == "integer":
             return d.number(Fraction(self.index(a[0])))
+        if t.op == "constant":
+            return d.constant(a[0])
         if t.op == "access":
             return self._access(a[0], [self.index(i) for i in a[1:]])
         if t.op == "add":
@@ -368,7 +402,7 @@ class Environment:
         return total
 
     def _access(self, name: str, indices: list[int]) -> Any:
-        extents = [self.index(n) for n in (() if name in self.case.op.positive else self.case.shape(name))]
+        extents = [self.index(n) for n in (() if name in self.case.op.reals else self.case.shape(name))]
         if any(not 0 <= i < n for i, n in zip(indices, extents, strict=True)):
             raise OutOfBounds(f"{name}{indices} of shape {extents}")
         return self.tensors[name](*indices)

@@ -4,7 +4,7 @@ The rules are instantiated at a shape; the forward goes to sympy (guards become 
 derivatives in sympy are conventions), sympy differentiates, and z3 decides each entry of the Jacobian in one query.
 
 Encoding (trusted): exp(a) is a positive unknown per term of its exponent, exp(a + b) their product; sqrt(v) is s with
-s > 0 and s s = v; log(a) is an unknown; 1/b is r with r b = 1, and 1/(b c) = (1/b)(1/c).
+s > 0 and s s = v; log, sin, cos, tanh, erf are unknowns; 1/b is r with r b = 1, and 1/(b c) = (1/b)(1/c).
 """
 
 from __future__ import annotations
@@ -41,6 +41,8 @@ def to_sympy(t: Scalar, positive: frozenset[str]) -> Any:
             return sympy.Rational(a[0].numerator, a[0].denominator)
         if t.op == "access":
             return symbol(t, positive)
+        if t.op == "constant":
+            return getattr(sympy, a[0])
         if t.op == "add":
             return go(a[0]) + go(a[1])
         if t.op == "mul":
@@ -96,6 +98,10 @@ class Encoding:
             if e.is_positive:
                 self.facts.append(f"(> |{e.name}| 0.0)")
             return f"|{e.name}|"
+        if e is sympy.pi:
+            return self._unknown("pi", e, lambda: ["(< 3.0 ? 4.0)"])
+        if isinstance(e, (sympy.sin, sympy.cos, sympy.tanh, sympy.erf)):
+            return self._unknown(type(e).__name__, self(e.args[0]), lambda: [])
         if e.is_Rational:
             text = f"(/ {abs(int(e.p))}.0 {int(e.q)}.0)"
             return text if e >= 0 else f"(- {text})"
@@ -181,7 +187,7 @@ def instance(
             return lambda *i: to_scalar(0)
         return lambda *i: access(name, *i)
 
-    names = [n for t in case.inputs for n in (t.name, "d" + t.name)] + ["g", *case.op.positive]
+    names = [n for t in case.inputs for n in (t.name, "d" + t.name)] + ["g", *case.op.reals]
     return Environment(
         case,
         dict(sizes),
@@ -196,7 +202,7 @@ def chosen_shapes(case: Case) -> list[dict[str, int]]:
     good = []
     for sizes in shapes(case):
         counts = [reduce(lambda a, b: a * b, extents(case, n, sizes), 1) for n in (*(t.name for t in case.inputs), "g")]
-        entries = sum(c for c, t in zip(counts, case.inputs, strict=False) if not t.integer) * counts[-1]
+        entries = sum(c for c, t in zip(counts, case.inputs, strict=False) if not t.kind) * counts[-1]
         if min(counts) > 0 and sum(counts) <= MOST_ELEMENTS and entries <= MOST_ENTRIES:
             good.append(sizes)
     good.sort(key=lambda s: (-len(set(s.values())), -sum(s.values()), sorted(s.items())))
@@ -205,9 +211,9 @@ def chosen_shapes(case: Case) -> list[dict[str, int]]:
 
 def integer_tensors(case: Case, sizes: Mapping[str, int]) -> dict[str, dict[tuple[int, ...], int]]:
     """One index tensor: an index outside, then a repeat."""
-    pattern = [-1, 0, 0, 1, 7]
+    patterns = {"int": [-1, 0, 0, 1, 7], "bool": [1, 0, 1, 1, 0]}
     return {
-        t.name: {c: pattern[k % len(pattern)] for k, c in enumerate(cells(extents(case, t.name, sizes)))}
+        t.name: {c: patterns[t.kind][k % 5] for k, c in enumerate(cells(extents(case, t.name, sizes)))}
         for t in case.inputs
         if t.integer
     }

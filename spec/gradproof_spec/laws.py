@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import partial
 from typing import Any
 
 from .any_shape import Proof
+from .evaluate import DivisionByZero, Environment, Intervals, OutOfBounds, Undecided
+from .normal_form import to_term
 from .obligations import Obligation, Outcome, Verdict
-from .op import OPS, Case
+from .op import OPS, Case, Op
+from .refute import attribute_values, cells, differ, drawn, element, extents, in_domain, number, shapes, spread
 from .terms import Condition, Index, Scalar, Sum, Tensor, equal, function, to_scalar
 
 Sides = tuple[Scalar, Scalar]
@@ -175,11 +180,75 @@ def gather_identity(case: Case, index: tuple[Index, ...]) -> Sides:
     return forward_of("gather_rows", case, Tensor("x"), Arange("arange"), k, c, case.size()), Tensor("x")[k, c]
 
 
-def prove(law: Law) -> Outcome:
-    """Both sides have the same normal form for every case of the op."""
+# ---------------------------------------------------------------- proving and refuting
+SHAPES, POINTS = 12, 2
+
+
+class LawEnvironment(Environment):
+    """Also reads tensors that the law brings along: they have an element wherever it asks for one."""
+
+    def _access(self, name: str, indices: list[int]) -> Any:
+        own = {t.name for t in self.case.inputs} | {"d" + t.name for t in self.case.inputs} | {"g", *self.case.op.reals}
+        return super()._access(name, indices) if name in own else self.tensors[name](*indices)
+
+
+class Drawn(dict[str, Any]):
+    """Any tensor by name: an element is drawn when it is first read."""
+
+    def __init__(self, case: Case, sizes: dict[str, int], rng: random.Random) -> None:
+        super().__init__()
+        self.case, self.sizes, self.rng = case, sizes, rng
+        self.attributes = attribute_values(case, sizes, rng)
+        self.elements: dict[tuple[Any, ...], Fraction] = {}
+        self.integers: dict[tuple[Any, ...], int] = {}
+
+    def __missing__(self, name: str) -> Any:
+        def read(*i: int) -> Fraction:
+            if name in self.case.op.reals:
+                return self.attributes[name][()]
+            if (name, i) not in self.elements:
+                self.elements[name, i] = drawn(self.case, name, self.sizes, self.rng, self.attributes)
+            return self.elements[name, i]
+
+        return read
+
+    def integer(self, name: str, *i: int) -> int:
+        return self.integers.setdefault((name, i), self.rng.randint(-1, 3))
+
+
+def counterexample(law: Law, case: Case) -> str | None:
+    """Small integers at which the two sides differ, in words."""
+    rng = random.Random(f"{law.op} {law.name}")
+    index = case.indices("g")
+    left, right = law.sides(case, index)
+    conditions = tuple(law.where(case.size()))
+    found = [s for s in shapes(case) if in_domain(case, s, conditions)]
+    for sizes in spread(found, SHAPES):
+        for _ in range(POINTS):
+            values = Drawn(case, sizes, rng)
+            integers = {t.name: partial(values.integer, t.name) for t in case.inputs if t.integer}
+            for o in cells(extents(case, "g", sizes)):
+                here = dict(sizes) | dict(zip(case.index_names("g"), o, strict=True))
+                try:
+                    a, b = (LawEnvironment(case, dict(here), values, integers, Intervals()).scalar(t)
+                            for t in (left, right))
+                except (DivisionByZero, Undecided):
+                    continue
+                except OutOfBounds as e:
+                    return f"at {here} a side reads outside its tensor: {e}"
+                if differ(a, b):
+                    given = [f"{element(n, i)} = {v}" for (n, i), v in (values.elements | values.integers).items() if v]
+                    given += [f"{n} = {v[()]}" for n, v in values.attributes.items()]
+                    sides = f"the left side is {number(a)}, the right side {number(b)}"
+                    return f"at {here} {sides}, with {', '.join(given)}; the rest is 0"
+    return None
+
+
+def prove(law: Law, op: Op | None = None) -> Outcome:
+    """Both sides have the same normal form for every case of the op (or of a wrong one in its place)."""
     label = f"law[{law.op}-{law.name}]"
     cases = []
-    for case in OPS[law.op].cases:
+    for case in (op or OPS[law.op]).cases:
         proof = Proof(case)
         index = case.indices("g")
         hypotheses = proof.at_output() + tuple(law.where(case.size()))
@@ -187,9 +256,11 @@ def prove(law: Law) -> Outcome:
         if proof.solver.satisfiable(hypotheses) is not True:
             return Outcome(Verdict.VACUOUS, f"VACUOUS  {label}\n\n  the hypotheses are not known to be satisfiable")
         if not proof.rewriter.equal_terms(left, right, hypotheses):
-            return Outcome(
-                Verdict.UNKNOWN, f"UNKNOWN  {label}\n\n  {law.claim}\n  left over: {proof.rewriter.residual}"
-            )
+            residual = str(to_term(proof.rewriter.residual))
+            if found := counterexample(law, case):
+                return Outcome(Verdict.REFUTED, f"REFUTED  {label}\n\n  {law.claim}\n  {found}")
+            text = f"UNKNOWN  {label}\n\n  {law.claim}\n  left     {residual}"
+            return Outcome(Verdict.UNKNOWN, text, {"residual": residual})
         cases.append(case.id or "only")
     return Outcome(Verdict.PROVED, data={"cases": cases})
 

@@ -178,6 +178,8 @@ class Normalizer:
                     for m, c in index_polynomial(a[0]).items()}
         if t.op == "access":
             return of_atom(Scalar("access", a[0], *map(canonical, a[1:])))
+        if t.op == "constant":
+            return of_atom(t)
         if t.op == "add":
             return add(self(a[0]), self(a[1]))
         if t.op == "mul":
@@ -230,7 +232,16 @@ class Normalizer:
             (flat, c), = p.items()
             if flat == UNIT and c in (0, 1):
                 return constant(c)
+        if name == "sqrt":
+            return self._sqrt(p)
         return of_atom(function(name, to_term(p)))
+
+    def _sqrt(self, p: Polynomial) -> Polynomial:
+        """sqrt(exp(a)^2 z) = exp(a) sqrt(z): exponentials are positive whatever their argument is."""
+        outside = tuple((a, e // 2) for a, e in common_exponentials(p) if e // 2)
+        inverse = tuple((a, -2 * e) for a, e in outside)
+        rest = {f._replace(monomial=merge_monomials(f.monomial, inverse)): c for f, c in p.items()}
+        return multiply({Flat((), (), outside): Fraction(1)}, of_atom(function("sqrt", to_term(rest))))
 
     def _exp(self, p: Polynomial) -> Polynomial:
         """exp(a + b) = exp(a) exp(b), exp(n a) = exp(a)^n, exp(n log z) = z^n (where log z is defined)."""
@@ -247,10 +258,7 @@ class Normalizer:
 
     def _log(self, p: Polynomial) -> Polynomial:
         """log(exp(a) z) = a + log z. Only exponentials are taken out: they are positive whatever their argument is."""
-        content = common_monomial(p)
-        bound = {name for f in p for name, _ in f.binders}
-        exps = tuple((a, e) for a, e in content
-                     if a.op == "function" and a.args[0] == "exp" and not free_variables(a) & bound)
+        exps = common_exponentials(p)
         inverse = tuple((a, -e) for a, e in exps)
         rest = {f._replace(monomial=merge_monomials(f.monomial, inverse)): c for f, c in p.items()}
         result: Polynomial = {} if rest == constant(1) else of_atom(function("log", to_term(rest)))
@@ -283,6 +291,13 @@ def common_monomial(p: Polynomial) -> Monomial:
             common = {a: m for a in common.keys() | exponents.keys()
                       if (m := min(common.get(a, 0), exponents.get(a, 0)))}
     return tuple(sorted((common or {}).items(), key=lambda q: q[0].digest))
+
+
+def common_exponentials(p: Polynomial) -> Monomial:
+    """The exponentials that divide every term of p, and that no sum of p binds."""
+    bound = {name for f in p for name, _ in f.binders}
+    return tuple((a, e) for a, e in common_monomial(p)
+                 if a.op == "function" and a.args[0] == "exp" and not free_variables(a) & bound)
 
 
 def invert(p: Polynomial) -> Polynomial:
@@ -367,7 +382,7 @@ def conjunct_guards(guards: tuple[Condition, ...]) -> list[Condition]:
     for g in guards:
         for h in conjuncts(g):
             if h.op == "index==":
-                h = equal(canonical(h.args[0]), canonical(h.args[1]))
+                h = equal(*sorted(map(canonical, h.args), key=lambda i: (i.op == "constant", i.digest)))
             elif h.op == "index<=":
                 h = canonical(h.args[0]) <= canonical(h.args[1])
             for k in conjuncts(h):

@@ -8,7 +8,8 @@
 
 A rule's parameters say what it gets: tensors by name, `dx` the tangent of x, `g` the cotangent of the output, an index
 by the lower-case letter of its axis, `batch` the tuple of batch indices, `size` the extents and attributes, a real
-attribute (eps) by its name. Extents in brackets are the op's own symbols; `name:int[...]` is an integer tensor.
+attribute (eps) by its name. Extents in brackets are the op's own symbols. A tensor is differentiable unless it is
+`name:int[...]` (its elements are indices), `name:bool[...]` (conditions) or `name:real[...]` (reals without gradient).
 An op has cases (0, 1 or 2 batch axes; 1, 2 or 3 inputs): each is proved for all values of its extents and attributes.
 """
 from __future__ import annotations
@@ -23,7 +24,9 @@ from typing import Any
 
 from .terms import (
     TRUE,
+    ZERO,
     Condition,
+    ConditionTensor,
     Extent,
     Index,
     IndexTensor,
@@ -31,6 +34,8 @@ from .terms import (
     Tensor,
     access,
     apply,
+    atom_conditions,
+    equal,
     flatten_indices,
     in_range,
     to_index,
@@ -41,7 +46,7 @@ from .terms import (
 Rule = Callable[..., Scalar]
 OPS: dict[str, Op] = {}
 BATCH_RANKS = (0, 1, 2)
-_TENSOR = r"\w+(:int)?\[((\.\.\.|[A-Z][A-Z0-9]*)(,[A-Z][A-Z0-9]*)*)?\]"
+_TENSOR = r"\w+(:int|:bool|:real)?\[((\.\.\.|[A-Z][A-Z0-9]*)(,[A-Z][A-Z0-9]*)*)?\]"
 SIGNATURE = re.compile(rf"({_TENSOR}\s+)*->\s*{_TENSOR}")
 
 
@@ -53,7 +58,12 @@ class SpecificationError(ValueError):
 class TensorType:
     name: str
     axes: tuple[str, ...]
-    integer: bool = False
+    kind: str = ""  # int, bool, real; differentiable where empty
+
+    @property
+    def integer(self) -> bool:
+        """Is it read as an index or a condition, not as a real number?"""
+        return self.kind in ("int", "bool")
 
 
 @dataclass(frozen=True)
@@ -84,19 +94,42 @@ class IndexFunctions:
     lemma: str
 
 
+def positive(value: Scalar) -> Condition:
+    """For `elements=`: every element is > 0."""
+    return value > 0
+
+
+def nonzero(value: Scalar) -> Condition:
+    """For `elements=`: no element is 0."""
+    return ~equal(value, ZERO)
+
+
 class Op:
-    def __init__(self, name: str, signature: str | Mapping[str, str], *, attributes: str = "", positive: str = "",
+    """
+    attributes   integers, by name
+    reals        real attributes, by name
+    extents      output axes whose extent is computed
+    domain       conditions on extents and attributes
+    elements     tensor or real attribute -> the condition that each of its elements satisfies (it may take size too)
+    kinks        boundary of a guard in the forward -> the weight of the side where the guard holds
+    ties         slopes where several candidates of a selection are best: "first" the first one's, "shared" their mean
+    """
+
+    def __init__(self, name: str, signature: str | Mapping[str, str], *, attributes: str = "", reals: str = "",
+                 elements: Mapping[str, Callable[..., Condition]] | None = None,
                  extents: Mapping[str, Callable[[Size], Index]] | None = None,
                  domain: Callable[[Size], Sequence[Condition]] | None = None,
-                 kinks: Mapping[str, Fraction | int] | None = None, variadic: str | None = None,
+                 kinks: Mapping[str, Fraction | int] | None = None, ties: str = "first", variadic: str | None = None,
                  index_functions: IndexFunctions | None = None, source: str = "") -> None:
         self.name = name
         self.signatures = {"": signature} if isinstance(signature, str) else dict(signature)
         self.attributes = tuple(attributes.split())
-        self.positive = tuple(positive.split())
+        self.reals = tuple(reals.split())
+        self.elements = dict(elements or {})
         self.extents = dict(extents or {})
         self.domain = domain
         self.kinks = {k: Fraction(v) for k, v in (kinks or {}).items()}
+        self.ties = ties
         self.variadic = variadic
         self.index_functions = index_functions
         self.source = source
@@ -123,7 +156,10 @@ class Op:
             if len(set(t.axes)) < len(t.axes):
                 refuse(f"{t.name} has one axis twice", "use two names and say in the domain that they are equal")
         axes = {a for t in (*inputs, output) for a in t.axes}
-        for name in (*self.attributes, *self.positive):
+        for name in self.elements:
+            if name not in (*names, *self.reals):
+                refuse(f"elements= names {name!r}, which is no tensor and no real attribute", "name one of them")
+        for name in (*self.attributes, *self.reals):
             if name in axes or name in {a.lower() for a in axes} or name in names or name.startswith("i_"):
                 refuse(f"the attribute {name!r} is also an axis, an index or a tensor", "rename it")
 
@@ -187,14 +223,14 @@ class Op:
 
 
 def parse_signature(text: str, batch: int) -> tuple[tuple[TensorType, ...], TensorType]:
-    def tensor(name: str, integer: str, axes: str) -> TensorType:
+    def tensor(name: str, kind: str, axes: str) -> TensorType:
         names: list[str] = []
         for axis in filter(None, axes.split(",")):
             names += [f"B{i + 1}" for i in range(batch)] if axis == "..." else [axis]
-        return TensorType(name, tuple(names), bool(integer))
+        return TensorType(name, tuple(names), kind)
 
     left, right = text.split("->")
-    pattern = re.compile(r"(\w+)(:int)?\[([^\]]*)\]")
+    pattern = re.compile(r"(\w+)(?::(int|bool|real))?\[([^\]]*)\]")
     inputs = tuple(tensor(*m) for m in pattern.findall(left.replace(" ", "  ")))
     (output,) = (tensor(*m) for m in pattern.findall(right))
     return inputs, output
@@ -213,6 +249,8 @@ class Size:
             return self._case
         if name == "batch":
             return Extents([getattr(self, b) for b in self._case.batch_axes])
+        if name in self._case.op.reals:
+            return access(name)
         if name in self._case.op.extents and not self._case.named_extents:
             return Extent(name, self._case.op.extents[name](self))
         if name not in self._case.symbols and name not in self._case.op.extents:
@@ -262,7 +300,7 @@ class Case:
 
     @property
     def differentiable(self) -> tuple[str, ...]:
-        return tuple(t.name for t in self.inputs if not t.integer)
+        return tuple(t.name for t in self.inputs if not t.kind)
 
     def size(self, values: Mapping[str, int] | None = None) -> Size:
         return Size(self, values)
@@ -295,12 +333,37 @@ class Case:
         conditions += list(self.op.domain(size)) if self.op.domain else []
         return tuple(c for c in conditions if c != TRUE)
 
+    def shape_hypotheses(self) -> tuple[Condition, ...]:
+        """Those of them that speak of integers only."""
+        return tuple(c for c in self.hypotheses() if not atom_conditions(c))
+
+    def value_hypotheses(self) -> tuple[Condition, ...]:
+        """Those of them that speak of real attributes."""
+        return tuple(c for c in self.hypotheses() if atom_conditions(c))
+
+    def element_condition(self, name: str, value: Scalar) -> Condition:
+        """What the domain says of an element of this tensor, or of this real attribute, if it has that value."""
+        condition = self.op.elements.get(name)
+        if condition is None:
+            return TRUE
+        return condition(value, self.size()) if len(inspect.signature(condition).parameters) > 1 else condition(value)
+
+    def element_hypotheses(self, prefix: str = "") -> tuple[Condition, ...]:
+        """The same of one element of each tensor and attribute that has a condition."""
+        return tuple(self.known(access(n, *(() if n in self.op.reals else self.indices(n, prefix))))
+                     for n in self.op.elements)
+
+    def known(self, element: Scalar) -> Condition:
+        """The same of an access term."""
+        return self.element_condition(element.args[0], element)
+
     def in_bounds(self, name: str, indices: Sequence[Index]) -> tuple[Condition, ...]:
         return tuple(in_range(i, n) for i, n in zip(indices, self.shape(name), strict=True))
 
-    @property
+    @cached_property
     def positive(self) -> frozenset[str]:
-        return frozenset(self.op.positive)
+        """Tensors and real attributes whose elements are > 0 by their condition."""
+        return frozenset(n for n in self.op.elements if self.element_condition(n, access(n)) == (access(n) > 0))
 
     # ------------------------------------------------------------ rules as terms
     def forward(self, indices: Sequence[Index | int]) -> Scalar:
@@ -349,10 +412,10 @@ class Case:
             prefix = "d" if name != self.op.variadic else ""
             return [Tensor(prefix + t.name) for t in self.inputs]
         if name in types:
-            return IndexTensor(name) if types[name].integer else Tensor(name)
-        if name.startswith("d") and name[1:] in types:
+            return {"int": IndexTensor, "bool": ConditionTensor}.get(types[name].kind, Tensor)(name)
+        if name.startswith("d") and name[1:] in self.differentiable:
             return Tensor(name)
-        if name in self.op.positive:
+        if name in self.op.reals:
             return access(name)
         if name in self.op.selections:
             selection = self.op.selections[name]
@@ -383,7 +446,7 @@ class Case:
         for p in selection.arguments:
             if p == "batch":
                 names += [b.lower() for b in self.batch_axes]
-            elif p != "size" and p not in {t.name for t in self.inputs} and p not in self.op.positive:
+            elif p != "size" and p not in {t.name for t in self.inputs} and p not in self.op.reals:
                 names.append(p)
         return names
 

@@ -33,6 +33,9 @@ class TextStyle:
     def function(self, name: str, x: str) -> str:
         return f"{name}({x})"
 
+    def constant(self, name: str) -> str:
+        return {"pi": "π"}[name]
+
     def parentheses(self, x: str) -> str:
         return f"({x})"
 
@@ -72,7 +75,12 @@ class LatexStyle(TextStyle):
         return rf"{a} \bmod {b}"
 
     def function(self, name: str, x: str) -> str:
-        return rf"\sqrt{{{x}}}" if name == "sqrt" else rf"\{name}\left({x}\right)"
+        if name == "sqrt":
+            return rf"\sqrt{{{x}}}"
+        return rf"\operatorname{{{name}}}\left({x}\right)" if name == "erf" else rf"\{name}\left({x}\right)"
+
+    def constant(self, name: str) -> str:
+        return rf"\{name}"
 
     def parentheses(self, x: str) -> str:
         return rf"\left({x}\right)"
@@ -189,6 +197,8 @@ class Printer:
             return s.fraction("1", self.at_least(a[0], ATOM)), PRODUCT
         if t.op == "function":
             return s.function(a[0], self(a[1])), ATOM
+        if t.op == "constant":
+            return s.constant(a[0]), ATOM
         if t.op == "indicator":
             return s.guard(self(a[0])), ATOM
         if t.op == "where":

@@ -67,7 +67,9 @@ def _scalar(t: Scalar) -> str:
     if t.op == "reciprocal":
         return f"(1 / {code(a[0])})"
     if t.op == "function":
-        return f"np.{a[0]}({code(a[1])})"
+        return f"{'math' if a[0] == 'erf' else 'np'}.{a[0]}({code(a[1])})"
+    if t.op == "constant":
+        return f"np.{a[0]}"
     if t.op == "indicator":
         return f"(1 if {code(a[0])} else 0)"
     if t.op == "where":
@@ -105,10 +107,10 @@ def script(found: Counterexample) -> str:
     lines += [f"{k} = {v}" for k, v in found.sizes.items()]
     point = {**found.primals, "d" + found.x: {found.i: Fraction(1)}, "g": {found.o: Fraction(1)}}
     names = dict.fromkeys(
-        [n for t in case.inputs if not t.integer for n in (t.name, "d" + t.name)] + ["g", *case.op.positive]
+        [n for t in case.inputs if not t.integer for n in (t.name, "d" + t.name)] + ["g", *case.op.reals]
     )
     for name in names:
-        shape = () if name in case.op.positive else extents(case, name, found.sizes)
+        shape = () if name in case.op.reals else extents(case, name, found.sizes)
         lines.append(f"{name} = np.zeros({shape})")
         lines += [f"{name}[{c if c else '()'}] = {float(v)!r}" for c, v in point.get(name, {}).items() if v]
     for name, values in found.integers.items():
@@ -121,4 +123,6 @@ def script(found: Counterexample) -> str:
         f'print("vjp:", {code(case.vjp(found.x, found.i))})',
         f'print("must be:", {float(left)!r})',
     ]
+    if any("math.erf" in line for line in lines):
+        lines.insert(1, "import math")
     return "\n".join(lines) + "\n"

@@ -21,12 +21,13 @@ from .evaluate import DivisionByZero, Environment, Exact, Inexact, Interval, Int
 from .obligations import Outcome, Verdict
 from .op import Case
 from .printing import to_text
-from .terms import Condition, Scalar, variable
+from .terms import TRUE, Condition, Scalar, subterms, to_scalar, variable
 
 if TYPE_CHECKING:
     from .any_shape import Kink
 
 SHAPES, POINTS_PER_SHAPE, MOST_PAIRS, LARGEST = 60, 6, 400, 4
+TRIES_FOR_ATTRIBUTES = 100
 QUICK_SHAPES, QUICK_POINTS, QUICK_PAIRS = 6, 2, 40
 Point = dict[str, dict[tuple[int, ...], Fraction]]  # tensor -> index -> value; missing entries are 0
 
@@ -57,7 +58,7 @@ def shapes(case: Case) -> list[dict[str, int]]:
     """Assignments of extents and attributes that satisfy the domain, smallest first."""
     key = ("all", case.op.name, case.inputs, case.output, case.op.domain)
     if key not in _shape_memory:
-        names, hypotheses = case.symbols, case.hypotheses()
+        names, hypotheses = case.symbols, case.shape_hypotheses()
         rng = random.Random(f"{case.op.name} {case.id}")
         tries = (
             list(product(range(LARGEST), repeat=len(names)))
@@ -93,7 +94,7 @@ def environment(
         values = point.get(name, {})
         return lambda *i: values.get(i, Fraction(0))
 
-    names = [n for t in case.inputs for n in (t.name, "d" + t.name)] + ["g", *case.op.positive]
+    names = [n for t in case.inputs for n in (t.name, "d" + t.name)] + ["g", *case.op.reals]
     return Environment(
         case, dict(sizes), {n: read(n) for n in names}, {n: reader(n, v) for n, v in integers.items()}, domain
     )
@@ -248,7 +249,7 @@ def smaller_shape(found: Counterexample, rng: random.Random) -> Counterexample:
 def in_domain(case: Case, sizes: Mapping[str, int], hypotheses: Sequence[Condition] | None = None) -> bool:
     environment = Environment(case, dict(sizes), {})
     try:
-        return all(environment.condition(h) for h in (case.hypotheses() if hypotheses is None else hypotheses))
+        return all(environment.condition(h) for h in (case.shape_hypotheses() if hypotheses is None else hypotheses))
     except DivisionByZero:
         return False
 
@@ -264,15 +265,16 @@ def search_shape(
 ) -> Counterexample | None:
     """A counterexample at this shape, at one of a few random points on a grid where ties are likely."""
     for _ in range(points):
-        primals: Point = {p: {(): Fraction(rng.randint(1, 3))} for p in case.op.positive}
+        primals = attribute_values(case, sizes, rng)
         integers: dict[str, dict[tuple[int, ...], int]] = {}
         try:
             for t in case.inputs:
                 shape = extents(case, t.name, sizes)
                 if t.integer:
-                    integers[t.name] = {c: rng.randint(-1, LARGEST) for c in cells(shape)}
+                    low, high = (0, 1) if t.kind == "bool" else (-1, LARGEST)
+                    integers[t.name] = {c: rng.randint(low, high) for c in cells(shape)}
                 else:
-                    primals[t.name] = {c: Fraction(rng.randint(-2, 2)) for c in cells(shape)}
+                    primals[t.name] = {c: drawn(case, t.name, sizes, rng, primals) for c in cells(shape)}
             negative = [n for n, e in zip(case.output.axes, extents(case, "g", sizes), strict=True) if e < 0]
         except DivisionByZero:
             negative, fault = [], "An extent divides by 0."
@@ -285,6 +287,31 @@ def search_shape(
         if found is not None:
             return found
     return None
+
+
+def attribute_values(case: Case, sizes: dict[str, int], rng: random.Random) -> Point:
+    """Values of the real attributes inside the domain."""
+    values: Point = {}
+    for _ in range(TRIES_FOR_ATTRIBUTES if case.op.reals else 0):
+        values = {}
+        for name in case.op.reals:
+            values[name] = {(): drawn(case, name, sizes, rng, values)}
+        if in_real_domain(case, sizes, values):
+            break
+    return values
+
+
+def drawn(case: Case, name: str, sizes: dict[str, int], rng: random.Random, values: Point) -> Fraction:
+    """A number of the grid that may be an element of this tensor."""
+    q = Fraction(rng.randint(-2, 2))
+    while name in case.op.elements and not allowed(case, name, q, sizes, values):
+        q = Fraction(rng.randint(-2, 3))
+    return q
+
+
+def allowed(case: Case, name: str, value: Fraction, sizes: dict[str, int], values: Point) -> bool:
+    condition = case.element_condition(name, to_scalar(value))
+    return condition == TRUE or environment(case, sizes, values, {}, Exact()).condition(condition) is True
 
 
 def spread(found: list[dict[str, int]], count: int) -> list[dict[str, int]]:
@@ -358,12 +385,36 @@ def compare(kind: str, at: Evaluation, x: str, i: tuple[int, ...], o: tuple[int,
 
 def on_kink(at: Evaluation, o: tuple[int, ...]) -> bool:
     names = dict(zip(at.case.index_names("g"), o, strict=True))
+    if at.case.op.ties == "shared" and len(tied(at, o)) > 1:
+        return True
     return any(not differ(*(at.value(s, names) for s in k.guard.args)) for k in kinks_of(at.case))
+
+
+def tied(at: Evaluation, o: tuple[int, ...]) -> list[tuple[str, tuple[int, ...]]]:
+    """The elements that the best candidates of the op's one selection are, at this output."""
+    from .any_shape import selected
+
+    case = at.case
+    (selection,) = case.op.selections.values()
+    names = dict(zip(case.index_names("g"), o, strict=True))
+    here = Environment(case, {**at.sizes, **names}, {})
+    arguments = [here.index(a) for a in selected(case, selection, rule_term(case, "forward"))]
+    values = []
+    for cell in cells(tuple(here.index(getattr(case.size(), c.upper())) for c in selection.candidates)):
+        real, value = case.candidate(selection, arguments, cell)
+        if here.condition(real) is True:
+            element = next(x for x in subterms(value) if x.op == "access")
+            values.append((at.value(value, {}), (element.args[0], tuple(here.index(i) for i in element.args[1:]))))
+    best = max(v for v, _ in values)
+    return [element for v, element in values if v == best]
 
 
 def convention(at: Evaluation, x: str, i: tuple[int, ...], o: tuple[int, ...]) -> Any:
     """The declared slope where exactly one kink's boundary is met, else None."""
     case = at.case
+    if case.op.ties == "shared":
+        best = tied(at, o)
+        return Fraction((x, i) in best, len(best)) if len(best) > 1 else None
     names = dict(zip(case.index_names("g"), o, strict=True)) | {f"i_{k}": v for k, v in enumerate(i)}
     met = [k for k in kinks_of(case) if at.value(k.guard.args[0] - k.guard.args[1], names) == 0]
     if len(met) != 1 or met[0].name not in case.op.kinks:
@@ -387,9 +438,12 @@ def minimise(found: Counterexample) -> Counterexample:
         for c, old in list(found.primals[name].items()):
             simpler = [] if old == 0 else [Fraction(0)] if old == 1 else [Fraction(0), Fraction(1)]
             for new in simpler:
-                if new == 0 and name in found.case.op.positive:
+                if not allowed(found.case, name, new, found.sizes, found.primals):
                     continue
                 found.primals[name][c] = new
+                if name in found.case.op.reals and not in_real_domain(found.case, found.sizes, found.primals):
+                    found.primals[name][c] = old
+                    continue
                 again = compare(
                     found.kind,
                     Evaluation(found.case, found.sizes, found.primals, found.integers),
@@ -402,6 +456,15 @@ def minimise(found: Counterexample) -> Counterexample:
                     break
                 found.primals[name][c] = old
     return found
+
+
+def in_real_domain(case: Case, sizes: dict[str, int], primals: Point) -> bool:
+    """Do attributes and elements satisfy the conditions on real numbers?"""
+    at = environment(case, sizes, primals, {}, Exact())
+    elements = ((n, v) for n in case.op.elements for v in primals.get(n, {}).values())
+    return all(at.condition(h) is True for h in case.value_hypotheses()) and all(
+        allowed(case, n, v, sizes, primals) for n, v in elements
+    )
 
 
 # ---------------------------------------------------------------- the message

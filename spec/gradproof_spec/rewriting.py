@@ -140,10 +140,11 @@ class Rewriter:
     def _is_read_wherever(self, f: Flat, with_d: Sequence[Flat], hypotheses: Hypotheses) -> bool:
         """Is the denominator read, and so not 0, wherever f counts?
 
-        It is where some term h that contains it has no guard beside those of f, and no empty sum around it.
+        It is where some term h that contains it has no guard that those of f do not imply, and no empty sum around it.
         """
-        return any(set(h.guards) <= set(f.guards) and all(
-            not free_variables(e) & {n for n, _ in h.binders} and self.proved((*hypotheses, *f.guards), e >= 1)
+        known = (*hypotheses, *f.guards)
+        return any(all(g in f.guards or self.proved(known, g) for g in h.guards) and all(
+            not free_variables(e) & {n for n, _ in h.binders} and self.proved(known, e >= 1)
             for _, e in h.binders) for h in with_d)
 
     def equal_terms_quietly(self, a: Scalar, b: Scalar, hypotheses: Hypotheses) -> bool:

@@ -7,8 +7,9 @@ A query is text: it can be written to a file, replayed, and given to another sol
     x // c, x % c             div, mod (equal to Python's for c > 0)
     index tensor, selection   uninterpreted Int function
     tensor                    uninterpreted Real function of its indices
-    exp, log, sqrt            uninterpreted Real functions with ground facts
-    sum, reciprocal           uninterpreted function of the free indices, named by the term's digest
+    exp, log, sqrt, tanh ...  uninterpreted Real functions with ground facts
+    element of a tensor       what the domain says of it is a ground fact
+    sum, reciprocal           uninterpreted function of the free indices, named by the digest of the term without them
 
 A sum is opaque, so its bound indices never reach the solver. More models than reality can only lose proofs, never make
 a false one: `unsat` is what counts.
@@ -21,10 +22,28 @@ from fractions import Fraction
 
 import z3
 
-from .terms import Condition, Index, Scalar, Term, conjuncts, free_variables, subterms
+from .terms import (
+    TRUE,
+    Condition,
+    Index,
+    Scalar,
+    Term,
+    conjuncts,
+    free_variables,
+    numbered_binders,
+    substitute,
+    subterms,
+    variable,
+)
 
 RLIMIT = 500_000
 Axioms = Mapping[str, Callable[..., Sequence[Condition]]]
+Known = Callable[[Scalar], Condition]
+BETWEEN = {"pi": (Fraction(31415926, 10**7), Fraction(31415927, 10**7))}
+
+
+def nothing_known(element: Scalar) -> Condition:
+    return TRUE
 
 
 def check(text: str, rlimit: int = RLIMIT) -> str:
@@ -53,11 +72,11 @@ def check_with_cvc5(text: str, limit_ms: int = 5000) -> str:
 class Translation:
     """Terms as SMT-LIB expressions; remembers the declarations that they need."""
 
-    def __init__(self, positive: frozenset[str] = frozenset()) -> None:
+    def __init__(self, known: Known = nothing_known) -> None:
         self.declarations: dict[str, str] = {}
         self.facts: dict[str, None] = {}
         self.applications: dict[Term, None] = {}
-        self.positive = positive
+        self.known = known
         self._done: dict[Term, str] = {}
 
     def declare(self, name: str, argument_sort: str, arity: int, sort: str) -> str:
@@ -101,9 +120,14 @@ class Translation:
         if t.op == "integer":
             return f"(to_real {self.term(t.args[0])})"
         if t.op == "access":
-            text = self.call(f"tensor {t.args[0]}", map(self.term, t.args[1:]), "Int", "Real")
-            if t.args[0] in self.positive:
-                self.facts[f"(> {text} 0.0)"] = None
+            text = self._done[t] = self.call(f"tensor {t.args[0]}", map(self.term, t.args[1:]), "Int", "Real")
+            if (fact := self.known(t)) != TRUE:
+                self.facts[self.term(fact)] = None
+            return text
+        if t.op == "constant":
+            text = self.declare(f"constant {t.args[0]}", "Int", 0, "Real")
+            low, high = BETWEEN[t.args[0]]
+            self.facts[f"(< {_rational(low)} {text} {_rational(high)})"] = None
             return text
         if t.op in ("add", "mul"):
             return f"({'+' if t.op == 'add' else '*'} {self.term(t.args[0])} {self.term(t.args[1])})"
@@ -116,12 +140,17 @@ class Translation:
             text = self.call(t.args[0], (inner,), "Real", "Real")
             if t.args[0] == "exp":
                 self.facts[f"(> {text} 0.0)"] = None
+            if t.args[0] in ("tanh", "sin", "cos", "erf"):
+                self.facts[f"(<= (- 1.0) {text} 1.0)"] = None
             if t.args[0] == "sqrt":
                 self.facts[f"(=> (>= {inner} 0.0) (and (>= {text} 0.0) (= (* {text} {text}) {inner})))"] = None
             return text
-        names = sorted(free_variables(t))  # a sum or a reciprocal: opaque, a function of its free indices
+        t = numbered_binders(t)  # a sum or a reciprocal: opaque, a function of its free indices
+        free = free_variables(t)
+        names = list(dict.fromkeys(x.args[0] for x in subterms(t) if x.op == "variable" and x.args[0] in free))
+        function = substitute(t, {n: variable(f"argument {k}") for k, n in enumerate(names)})
         arguments = [self.call(n, (), "Int", "Int") for n in names]
-        text = self.call(f"{t.op} {t.digest.hex()}", arguments, "Int", "Real")
+        text = self.call(f"{t.op} {function.digest.hex()}", arguments, "Int", "Real")
         if t.op == "reciprocal":
             inner = self.term(t.args[0])
             self.facts[f"(=> (distinct {inner} 0.0) (= (* {text} {inner}) 1.0))"] = None
@@ -143,11 +172,11 @@ class Solver:
     """Validity of conditions under hypotheses, with the axioms of the index functions that occur.
 
     axioms    name of an index function -> (arguments -> conditions that hold of its value)
-    positive  names of tensors all of whose elements are > 0
+    known     what is assumed of an element of a tensor
     """
 
     axioms: Axioms = field(default_factory=dict)
-    positive: frozenset[str] = frozenset()
+    known: Known = nothing_known
     rlimit: int = RLIMIT
     queries: int = 0
     unknowns: int = 0
@@ -186,7 +215,7 @@ class Solver:
         return {"unsat": True, "sat": False}.get(self._ask(hypotheses, goal))
 
     def text(self, hypotheses: Sequence[Condition], negated_goal: Callable[[Callable[[Term], str]], str]) -> str:
-        translation = Translation(self.positive)
+        translation = Translation(self.known)
         asserted = [f"(assert {translation.term(h)})" for h in dict.fromkeys(hypotheses)]
         asserted.append(f"(assert {negated_goal(translation.term)})")
         done: set[Term] = set()

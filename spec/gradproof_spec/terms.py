@@ -19,21 +19,23 @@ from itertools import count
 from typing import Any, TypeVar, overload
 
 __all__ = [
-    "Condition", "Extent", "FALSE", "Index", "IndexTensor", "ONE", "Scalar", "Sum", "TRUE", "Tensor", "ZERO",
+    "Condition", "ConditionTensor", "Extent", "FALSE", "Index", "IndexTensor", "ONE", "PI", "Scalar", "Sum", "TRUE",
+    "Tensor", "ZERO",
     "access", "apply", "atom_conditions", "conjuncts", "equal", "flatten_indices", "free_variables", "fresh_name",
-    "fresh_names", "function", "in_range", "indicator", "product_factors", "rename_binders", "replace",
-    "scalar_sum", "subterms", "substitute", "to_index", "to_scalar", "variable", "where",
+    "fresh_names", "function", "in_range", "indicator", "numbered_binders", "product_factors", "rename_binders",
+    "replace", "scalar_sum", "subterms", "substitute", "to_index", "to_scalar", "variable", "where",
 ]
 
 
 class Term:
     """A node: its sort is its class, `op` its head, `args` its children and payload (names, numbers)."""
 
-    __slots__ = ("_free", "_hash", "args", "digest", "op")
+    __slots__ = ("_free", "_hash", "args", "digest", "has_sum", "op")
     sort = "Term"
     op: str
     args: tuple[Any, ...]
     digest: bytes
+    has_sum: bool
 
     def __init__(self, op: str, *args: Any) -> None:
         h = blake2b(f"{self.sort} {op}".encode(), digest_size=16)
@@ -42,6 +44,7 @@ class Term:
         self.op, self.args, self.digest = op, args, h.digest()
         self._hash = int.from_bytes(self.digest[:8], "little")
         self._free: frozenset[str] | None = None
+        self.has_sum = op == "sum" or any(a.has_sum for a in args if isinstance(a, Term))
 
     def __hash__(self) -> int:
         return self._hash
@@ -283,6 +286,9 @@ def _operand(value: object) -> Scalar | None:
 _I0, _I1 = Index("constant", 0), Index("constant", 1)
 TRUE, FALSE = Condition("true"), Condition("false")
 ZERO, ONE, MINUS_ONE = (Scalar("number", Fraction(n)) for n in (0, 1, -1))
+PI = Scalar("constant", "pi")
+SPECIAL_VALUES = {("exp", ZERO): ONE, ("log", ONE): ZERO, ("sqrt", ZERO): ZERO, ("sqrt", ONE): ONE,
+                  ("tanh", ZERO): ZERO, ("sin", ZERO): ZERO, ("cos", ZERO): ONE, ("erf", ZERO): ZERO}
 _RELATION: dict[str, Callable[[Any, Any], bool]] = {
     "value<": lambda a, b: a < b, "value<=": lambda a, b: a <= b, "value==": lambda a, b: a == b}
 
@@ -290,6 +296,8 @@ _RELATION: dict[str, Callable[[Any, Any], bool]] = {
 def _compare(op: str, a: Scalar, b: Scalar) -> Condition:
     if a.op == b.op == "number":
         return TRUE if _RELATION[op](a.args[0], b.args[0]) else FALSE
+    if a.has_sum or b.has_sum:  # sums inside conditions carry names of their own: equal conditions are equal terms
+        a, b = numbered_binders(a), numbered_binders(b)
     if a == b:
         return FALSE if op == "value<" else TRUE
     return Condition(op, a, b)
@@ -340,7 +348,7 @@ def reciprocal(x: Scalar) -> Scalar:
 
 def function(name: str, x: Scalar | Index | Fraction | int) -> Scalar:
     x = to_scalar(x)
-    value = {("exp", ZERO): ONE, ("log", ONE): ZERO, ("sqrt", ZERO): ZERO, ("sqrt", ONE): ONE}.get((name, x))
+    value = SPECIAL_VALUES.get((name, x))
     return value if value is not None else Scalar("function", name, x)
 
 
@@ -374,6 +382,13 @@ class IndexTensor(Tensor):
 
     def __getitem__(self, indices: Any) -> Index:  # type: ignore[override]
         return apply(self.name, *flatten_indices(indices))
+
+
+class ConditionTensor(Tensor):
+    """A named Boolean tensor: `mask[n, m]` is a Condition. It is an index tensor whose elements are compared with 1."""
+
+    def __getitem__(self, indices: Any) -> Condition:  # type: ignore[override]
+        return equal(apply(self.name, *flatten_indices(indices)), 1)
 
 
 def flatten_indices(indices: Any) -> list[Index | int]:
@@ -537,6 +552,22 @@ def rename_binders(t: Scalar) -> Scalar:
         return replace(x, step)
 
     return replace(t, step) if new else t
+
+
+def numbered_binders(t: Scalar) -> Scalar:
+    """t with bound names that depend on its structure only, so that terms equal up to bound names become equal."""
+    def step(x: Term) -> Term | None:
+        if not x.has_sum:
+            return x
+        if x.op != "sum":
+            return None
+        name, extent, body = x.args
+        body = replace(body, step)
+        taken = free_variables(body) | {y.args[0] for y in subterms(body) if y.op == "sum"}
+        new = next(n for n in (f"k#{j}:" for j in count()) if n == name or n not in taken)
+        return Scalar("sum", new, replace(extent, step), substitute(body, {name: variable(new)}))
+
+    return replace(t, step)
 
 
 def conjuncts(c: Condition) -> list[Condition]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from math import prod
 from typing import Any, Literal, cast
 
@@ -17,6 +18,9 @@ from hypothesis import strategies as st
 import gradproof
 from gradproof.op import OPS as RUNTIME
 
+from ..evaluate import Environment
+from ..op import OPS
+from ..terms import to_scalar
 from .cases import Shape, declared
 
 
@@ -38,7 +42,7 @@ class Call:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return self.arrays[0].dtype
+        return next(x.dtype for x in self.arrays if x.dtype.kind == "f")
 
     @property
     def names(self) -> list[str]:
@@ -79,7 +83,7 @@ def array_text(x: Any) -> str:
 # ---------------------------------------------------------------- hypothesis makes calls
 @dataclass(frozen=True)
 class Form:
-    """Shapes of the inputs and of the output, attributes, and an index array if the op takes one."""
+    """Shapes of the real inputs and of the output, attributes, and the integer or Boolean array if the op takes one."""
 
     shapes: Sequence[Shape]
     out: Shape
@@ -151,13 +155,33 @@ ARRANGED: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-def _array(draw: Draw, shape: Shape, dtype: Any, way: str) -> tuple[np.ndarray, str]:
+def integer_inputs(op: str) -> set[str]:
+    return {t.name for t in OPS[op].cases[-1].inputs if t.integer}
+
+
+def inside_domain(op: str, name: str, attributes: Mapping[str, Any]) -> Callable[[float], bool] | None:
+    """Whether a float may be an element of this input, where the specification has a condition on it."""
+    spec = OPS[op]
+    if name not in spec.elements:
+        return None
+    case = spec.cases[0]
+    reals = {n: (lambda n=n: Fraction(float(attributes[n]))) for n in spec.reals}
+    environment = Environment(case, {}, reals)
+    return lambda x: bool(environment.condition(case.element_condition(name, to_scalar(Fraction(x)))))
+
+
+def _array(
+    draw: Draw, shape: Shape, dtype: Any, way: str, holds: Callable[[float], bool] | None = None
+) -> tuple[np.ndarray, str]:
+    """An array and how to make it; elements outside the domain are replaced by their magnitude, else by 1."""
     way, size = way or draw(st.sampled_from(list(NUMBERS[dtype]))), prod(shape)
     numbers = NUMBERS[dtype][way]
     if numbers is None:
         x = np.random.default_rng(draw(st.integers(0, 999))).normal(size=shape).astype(dtype)
     else:
         x = np.array(draw(st.lists(numbers, min_size=size, max_size=size)), dtype).reshape(shape)
+    if holds is not None:
+        x = np.array([next(v for v in (e, abs(e), 1.0) if holds(v)) for e in x.ravel().tolist()], dtype).reshape(shape)
     arrangement = draw(st.sampled_from(list(ARRANGED)[: None if shape else 2]))
     return ARRANGED[arrangement](x), arrangement.format(array_text(x), shape=shape)
 
@@ -166,12 +190,22 @@ def _array(draw: Draw, shape: Shape, dtype: Any, way: str) -> tuple[np.ndarray, 
 def calls(draw: Draw, op: str, direction: str, way: str) -> Call:
     dtype = draw(st.sampled_from(list(NUMBERS)))
     made = declared(FORMS, op, "no form of call")(draw)
-    arrays = [_array(draw, s, dtype, way) for s in made.shapes]
+    runtime = RUNTIME[op]
+    names = [f"x{k}" for k in range(len(made.shapes))] if runtime.variadic else list(runtime.inputs)
+    if made.indices is not None:
+        names.remove(integer := next(n for n in names if n in integer_inputs(op)))
+    inside = [inside_domain(op, n, made.attributes) for n in names[: len(made.shapes)]]
+    arrays = [_array(draw, s, dtype, way, holds) for s, holds in zip(made.shapes, inside, strict=True)]
     along = {"forward": [], "jvp": made.shapes, "vjp": [made.out]}[direction]
     directions: list[tuple[Any, str]] = [_array(draw, s, dtype, way) for s in along]
+    if direction == "jvp" and not runtime.variadic:
+        moves = (n in runtime.differentiable for n in names)
+        directions = [d if m else (None, "None") for d, m in zip(directions, moves, strict=False)]
     if made.indices is not None:
-        arrays.append((made.indices, array_text(made.indices)))
-        directions += [(None, "None")] if direction == "jvp" else []
+        at = runtime.inputs.index(integer)
+        arrays.insert(at, (made.indices, array_text(made.indices)))
+        if direction == "jvp":
+            directions.insert(at, (None, "None"))
     return Call(
         op,
         tuple(x for x, _ in arrays),

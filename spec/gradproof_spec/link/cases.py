@@ -46,20 +46,30 @@ def _same(array: Any) -> Any:
 # ---------------------------------------------------------------- what ops/<family>.py declares
 Instance = Callable[[str, Sequence[Shape], Mapping[str, Any]], Correspondence]
 Attributes = Callable[[Case, Mapping[str, Any]], dict[str, Any]]
+Shapes = Callable[[Case, Any], tuple[list[Any], Any]]
 INSTANCES: dict[str, Instance] = {}
 ATTRIBUTES: dict[str, Attributes] = {}
+SHAPES: dict[str, Shapes] = {}
 
 
 def no_attributes(case: Case, sizes: Mapping[str, Any]) -> dict[str, Any]:
     return {}
 
 
-def corresponds(*ops: str, attributes: Attributes = no_attributes) -> Callable[[Instance], Instance]:
-    """Declare, for these ops, `correspondence` (the decorated function) and `runtime_attributes`."""
+def same_shapes(case: Case, size: Any) -> tuple[list[Any], Any]:
+    """The specification's axes are the runtime's."""
+    *inputs, output = (tuple(getattr(size, a) for a in t.axes) for t in (*case.inputs, case.output))
+    return inputs, output
+
+
+def corresponds(
+    *ops: str, attributes: Attributes = no_attributes, shapes: Shapes = same_shapes
+) -> Callable[[Instance], Instance]:
+    """Declare, for these ops, `correspondence` (the decorated function), `runtime_attributes` and `runtime_shapes`."""
 
     def register(instance: Instance) -> Instance:
         for op in ops:
-            INSTANCES[op], ATTRIBUTES[op] = instance, attributes
+            INSTANCES[op], ATTRIBUTES[op], SHAPES[op] = instance, attributes, shapes
         return instance
 
     return register
@@ -86,6 +96,11 @@ def correspondence(op: str, shapes: Sequence[Shape], attributes: Mapping[str, An
 def runtime_attributes(case: Case, sizes: Mapping[str, Any]) -> dict[str, Any]:
     """Attributes of the runtime call whose arrays are already in specification layout."""
     return declared(ATTRIBUTES, case.op.name, "no correspondence")(case, sizes)
+
+
+def runtime_shapes(case: Case, size: Any) -> tuple[list[Any], Any]:
+    """Shapes of the inputs and of the output of that call. `size.NAME` is an extent or an attribute, any integer."""
+    return declared(SHAPES, case.op.name, "no correspondence")(case, size)
 
 
 # ---------------------------------------------------------------- groupings that several families use

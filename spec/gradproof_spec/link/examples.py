@@ -15,12 +15,12 @@ class Example:
     name: str
     shapes: tuple[Shape, ...]
     attributes: Mapping[str, Any] = field(default_factory=dict)
-    indices: tuple[int, ...] = ()
+    indices: Any = ()  # the elements of the integer or Boolean input, nested tuples
 
     def over(self) -> str:
         shapes = ", ".join(str(s) for s in self.shapes)
         attributes = "".join(f", {k}={v}" for k, v in self.attributes.items())
-        return f"shapes {shapes}{attributes}" + (f", indices {list(self.indices)}" if self.indices else "")
+        return f"shapes {shapes}{attributes}" + (f", indices {self.indices}" if self.indices != () else "")
 
 
 def shape_name(shape: Shape) -> str:
@@ -31,5 +31,5 @@ EXAMPLES: list[Example] = []  # filled by ops/<family>.py
 BATCHES: tuple[Shape, ...] = ((), (2,), (2, 1))
 
 
-def example(op: str, name: str, *shapes: Shape, indices: tuple[int, ...] = (), **attributes: Any) -> None:
+def example(op: str, name: str, *shapes: Shape, indices: Any = (), **attributes: Any) -> None:
     EXAMPLES.append(Example(op, name, shapes, attributes, indices))

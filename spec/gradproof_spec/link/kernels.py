@@ -68,17 +68,29 @@ class Run:
     def attributes(self) -> dict[str, Any]:
         """Real attributes are symbols too, so the proof holds for every value of them."""
         return {
-            n: (symbols(n, ()) if n in self.link.case.op.positive else v) for n, v in self.example.attributes.items()
+            n: (symbols(n, ()) if n in self.link.case.op.reals else v) for n, v in self.example.attributes.items()
+        }
+
+    def integers(self) -> dict[str, Any]:
+        """The integer or Boolean input by name."""
+        dtypes = {"int": int, "bool": bool}
+        shapes = dict(zip(self.names(), self.example.shapes, strict=True))
+        return {
+            t.name: read_only(np.array(self.example.indices, dtypes[t.kind]).reshape(shapes[t.name]))
+            for t in self.link.case.inputs
+            if t.integer and t.name in shapes
         }
 
     def inputs(self, prefix: str = "") -> tuple[Any, ...]:
-        integer = {t.name for t in self.link.case.inputs if t.integer}
-        return tuple(
-            (None if prefix else read_only(np.array(self.example.indices, dtype=int)))
-            if n in integer
-            else symbols(prefix + n, shape)
-            for n, shape in zip(self.names(), self.example.shapes, strict=True)
-        )
+        """The inputs, or (prefix d) their tangents: None for what has none."""
+        integers, moves = self.integers(), self.link.case.differentiable
+        found: list[Any] = []
+        for n, shape in zip(self.names(), self.example.shapes, strict=True):
+            if prefix and n not in moves:
+                found.append(None)
+            else:
+                found.append(integers[n] if n in integers else symbols(prefix + n, shape))
+        return tuple(found)
 
     def __call__(self) -> dict[str, Any]:
         inputs, attributes = self.inputs(), self.attributes()
@@ -138,13 +150,14 @@ def environment(run: Run) -> Environment:
         for prefix in ("", "d"):
             if t.name in link.absent:
                 tensors[prefix + t.name] = lambda *i: ZERO
-            elif not t.integer:
+            elif not t.integer and (not prefix or not t.kind):
                 tensors[prefix + t.name] = reader(link.to_spec(t.name, names_of(prefix + t.name, shapes[t.name])))
     out_shape = run.op.shape(*run.example.shapes, **run.example.attributes)
     tensors["g"] = reader(link.to_spec(case.output.name, names_of("g", out_shape)))
-    for p in case.op.positive:
+    for p in case.op.reals:
         tensors[p] = lambda p=p: access(p)
-    integers = {t.name: (lambda *i: run.example.indices[i[0]]) for t in case.inputs if t.integer}
+    laid_out = {n: link.to_spec(n, x) for n, x in run.integers().items()}
+    integers = {n: (lambda *i, x=x: int(x[i])) for n, x in laid_out.items()}
     return Environment(case, dict(link.sizes), tensors, integers, Symbols())
 
 
@@ -302,7 +315,7 @@ def prove_run(run: Run) -> Outcome:
     )
     tiers: dict[str, int] = {}
     for path in exploration.paths:
-        solver = Solver(positive=case.positive)
+        solver = Solver(known=case.known)
         try:
             failure = _failure_of(run, path, expected, solver, linear_in, tiers)
         except WrongShape as e:
@@ -329,12 +342,13 @@ def _failure_of(
 ) -> str | None:
     """What is not proved on this path, or None."""
     sample = cache(lambda: differing_input(run, tries=SAMPLES))
-    if path.conditions and solver.satisfiable(path.conditions) is False:
+    domain = run.link.case.value_hypotheses()
+    if path.conditions and solver.satisfiable([*domain, *path.conditions]) is False:
         return None
     open_conditions = undischarged(
         path.side_conditions,
         [list(path.result.values()), list(path.conditions)],
-        [],
+        domain,
         solver.valid,
         positive=run.link.case.positive,
     )
@@ -354,7 +368,7 @@ def _failure_of(
         got = run.link.to_spec(base, np.asarray(path.result[name], dtype=object).view(np.ndarray))
         if got.shape != want.shape:
             raise WrongShape(f"{name} has shape {got.shape} in the specification's layout, must have {want.shape}.")
-        comparison = Comparison(solver, path.conditions, linear_in, tiers, sample)
+        comparison = Comparison(solver, (*domain, *path.conditions), linear_in, tiers, sample)
         for i in product(*map(range, want.shape)):
             try:
                 comparison.require_equal(to_scalar(got[i]), want[i])

@@ -1,7 +1,7 @@
 """What nan, inf, -inf and -0.0 give, op by op: a declaration, checked on the shipped functions in float32 and float64.
 
-A row is a call and what it gives. Floats are written with a point; a list of integers is an index array. In a `signed`
-row the signs of zeros are part of the declaration; elsewhere 0.0 stands for either zero. The rows stand in
+A row is a call and what it gives. Floats are written with a point; a list of integers or Booleans is such an array. In
+a `signed` row the signs of zeros are part of the declaration; elsewhere 0.0 stands for either zero. The rows stand in
 ops/<family>.py.
 """
 
@@ -43,7 +43,7 @@ def as_array(values: Any, dtype: Any) -> Any:
     if values is None:
         return None
     x = np.array(values)
-    return x if x.dtype.kind == "i" else x.astype(dtype)
+    return x if x.dtype.kind in "ib" else x.astype(dtype)
 
 
 BITS = [nan, inf, -inf, -0.0]  # what an op that moves elements keeps

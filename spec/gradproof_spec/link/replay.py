@@ -26,7 +26,7 @@ def replay(found: Counterexample) -> str:
     if found.fault or not linked or found.kind not in ("adjoint", "derivative", "kink"):
         return ""
     op = RUNTIME[case.op.name]
-    attributes = runtime_attributes(case, found.sizes) | {p: float(found.primals[p][()]) for p in case.op.positive}
+    attributes = runtime_attributes(case, found.sizes) | {p: float(found.primals[p][()]) for p in case.op.reals}
 
     def array(name: str, tensor: str, unit: tuple[int, ...] | None = None) -> Any:
         values = np.zeros(extents(case, tensor, found.sizes))
@@ -37,7 +37,9 @@ def replay(found: Counterexample) -> str:
     inputs = []
     for t in case.inputs:
         if t.integer:
-            inputs.append(np.array([v for _, v in sorted(found.integers[t.name].items())]))
+            values = [v for _, v in sorted(found.integers[t.name].items())]
+            dtype = bool if t.kind == "bool" else int
+            inputs.append(np.array(values, dtype).reshape(extents(case, t.name, found.sizes)))
         else:
             inputs.append(array(t.name, t.name))
     out, residual = op.evaluate(tuple(inputs), **attributes)

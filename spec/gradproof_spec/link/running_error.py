@@ -6,7 +6,7 @@ from the real number v by at most e. Inputs have e = 0. With u the unit roundoff
     a + b        ea + eb, rounded                  rounded: e + u (|v| + e) for results that are floats or round to one,
     a b          |a| eb + |b| ea + ea eb, rounded           + t where the result can be subnormal and inexact
     a / b        (ea + |a/b| eb) / (|b| - eb), rounded; no claim if eb >= |b|
-    f(a)         max |f(a ± ea) - f(a)| for the increasing exp, log and sqrt; sqrt rounded, the others + FUNCTION_ULPS
+    f(a)         max |f(a ± ea) - f(a)|; sqrt rounded, the others + FUNCTION_ULPS
     sum of n     Σ e + γ(n-1) Σ (|t| + e), γ(k) = k u / (1 - k u): any order, pairwise and blocked ones included
     moving       nothing is added; nor by exact 0, by negation, by multiplication with exact 0, 1 and -1
 
@@ -29,17 +29,19 @@ from typing import Any, ClassVar
 import numpy as np
 from mpmath.ctx_iv import MPIntervalContext
 
-from ..evaluate import Undecided
+from ..evaluate import Undecided, enclosed
 from ..symbolic import Meanings, ObjectArray, Unsupported
-from ..symbolic.meanings import read_constant
+from ..symbolic.meanings import NAMED_CONSTANTS, named_constant, read_constant
 
 iv = MPIntervalContext()  # a context of our own: nobody else changes its precision
 BITS = 200
 iv.prec = BITS
+EXTRA_BITS = 1200  # float64 reaches down to 2**-1074
 ZERO, ONE_EITHER_WAY = iv.mpf(0), iv.mpf([-1, 1])
-# exp and log are assumed to be this close. NumPy states 2.52 ulp for exp and 3.83 for log in float32 (AVX: numpy pull
-# request 13134), at most 4 in either precision (SVML: 19478), and elsewhere uses the C library, which is closer.
-FUNCTION_ULPS = 4
+# These are assumed to be this close. NumPy states 2.52 ulp for exp and 3.83 for log in float32 (AVX: numpy pull request
+# 13134), 1.49 for sin and cos (15247), at most 4 in either precision for all that SVML serves (19478), and elsewhere
+# uses the C library, which is closer. erf is ours (gradproof.special), measured against mpmath.
+FUNCTION_ULPS = dict.fromkeys(("exp", "log", "sqrt", "log1p", "expm1", "tanh", "sin", "cos", "erf"), 4)
 
 
 def interval(number: Fraction | int | float) -> Any:
@@ -48,6 +50,17 @@ def interval(number: Fraction | int | float) -> Any:
         return iv.mpf(number)
     q = Fraction(number)
     return iv.mpf(q.numerator) / q.denominator
+
+
+def _value(name: str, x: Any) -> Any:
+    """f over an interval. Near 0 expm1 and log1p need more digits than exp(x) - 1 leaves."""
+    if name in ("expm1", "log1p"):
+        iv.prec, old = iv.prec + EXTRA_BITS, iv.prec
+        try:
+            return iv.exp(x) - 1 if name == "expm1" else iv.log(1 + x)
+        finally:
+            iv.prec = old
+    return enclosed(iv, name, x)
 
 
 class Pair:
@@ -113,6 +126,9 @@ class RunningError(Meanings):
             return self.lift(value.view(np.ndarray)[()])
         if isinstance(value, (bool, np.bool_, int, np.integer)):
             number = Fraction(int(value))
+        elif (named := named_constant(value)) is not None:  # its rounding is an error too
+            v = NAMED_CONSTANTS[named][1](iv)
+            return Pair(self, v, abs(interval(float(self.dtype(value))) - v))
         elif isinstance(value, (float, np.floating)):
             number, _ = read_constant(value)  # as its author wrote it; its rounding to the dtype is an error
         else:
@@ -175,20 +191,21 @@ class RunningError(Meanings):
         return self.rounded(v, (a.e + abs(v) * b.e) / (abs(b.v) - b.e), self.tiny)
 
     def function(self, name: str, x: Any) -> Pair:
-        if name not in ("exp", "log", "sqrt"):
+        if name not in FUNCTION_ULPS:
             raise Unsupported(f"{name} has no error bound yet: add it to link/running_error.py")
         at = self.lift(x)
         if not at.claimed:
             return self.OVERFLOW
         around = at.v + ONE_EITHER_WAY * at.e
-        if (name == "log" and (around > 0) is not True) or (name == "sqrt" and (around >= 0) is not True):
+        if (name in ("log", "log1p") and (around > (0 if name == "log" else -1)) is not True) or (
+            name == "sqrt" and (around >= 0) is not True
+        ):
             return self.OVERFLOW
-        f = getattr(iv, name)
-        v = f(at.v)
-        e = abs(f(around) - v)
+        v = _value(name, at.v)
+        e = abs(_value(name, around) - v)
         if name == "sqrt":
             return self.rounded(v, e)
-        return self.pair(v, e + FUNCTION_ULPS * (2 * self.u * (abs(v) + e) + self.tiny))
+        return self.pair(v, e + FUNCTION_ULPS[name] * (2 * self.u * (abs(v) + e) + self.tiny))
 
     def less(self, a: Any, b: Any) -> bool:
         return self._sign(a, b) < 0

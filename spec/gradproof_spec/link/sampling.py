@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..evaluate import DivisionByZero, Environment, Interval, Intervals, OutOfBounds, Undecided
+from .calls import inside_domain
 
 if TYPE_CHECKING:
     from .kernels import Run
@@ -53,14 +54,19 @@ def is_read(run: Run, name: str) -> bool:
 
 
 def draw(run: Run, rng: random.Random, largest: int) -> dict[str, Any]:
-    def array(shape: Any) -> Any:
-        return np.array([float(rng.randint(-largest, largest)) for _ in range(int(np.prod(shape)))]).reshape(shape)
+    def array(shape: Any, holds: Any = None) -> Any:
+        found = []
+        for _ in range(int(np.prod(shape))):
+            value = float(rng.randint(-largest, largest))
+            found.append(value if holds is None or holds(value) else next(v for v in (abs(value), 1.0) if holds(v)))
+        return np.array(found).reshape(shape)
 
     values: dict[str, Any] = {}
-    integer = {t.name for t in run.link.case.inputs if t.integer}
+    integers = run.integers()
     for n, shape in zip(run.names(), run.example.shapes, strict=True):
-        values[n] = np.array(run.example.indices, dtype=int) if n in integer else array(shape)
-        if n not in integer:
+        holds = inside_domain(run.example.op, n, run.example.attributes)
+        values[n] = integers[n] if n in integers else array(shape, holds)
+        if n in run.link.case.differentiable:
             values["d" + n] = array(shape)
     values["g"] = array(run.op.shape(*run.example.shapes, **run.example.attributes))
     for value in values.values():
@@ -98,12 +104,13 @@ def exactly(run: Run, values: dict[str, Any]) -> dict[str, Any]:
         for prefix in ("", "d"):
             if t.name in link.absent:
                 tensors[prefix + t.name] = lambda *i: Fraction(0)
-            elif not t.integer:
+            elif not t.integer and (not prefix or not t.kind):
                 tensors[prefix + t.name] = reader(link.to_spec(t.name, values[prefix + t.name]))
     tensors["g"] = reader(link.to_spec(case.output.name, values["g"]))
-    for p in case.op.positive:
+    for p in case.op.reals:
         tensors[p] = lambda p=p: Fraction(run.example.attributes[p])
-    integers = {t.name: (lambda *i, n=t.name: int(values[n][i])) for t in case.inputs if t.integer}
+    laid_out = {t.name: link.to_spec(t.name, values[t.name]) for t in case.inputs if t.integer and t.name in values}
+    integers = {n: (lambda *i, x=x: int(x[i])) for n, x in laid_out.items()}
     env = Environment(case, dict(link.sizes), tensors, integers, Intervals())
 
     def array(shape: Any, rule: Any) -> Any:

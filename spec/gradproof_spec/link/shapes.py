@@ -19,8 +19,8 @@ from ..obligations import Obligation, Outcome, Verdict
 from ..op import OPS, Case, Op
 from ..solver import Solver
 from ..symbolic import SymbolicInteger, Unsupported, explore
-from ..terms import TRUE, Condition, Index, equal, to_index, variable
-from .cases import runtime_attributes
+from ..terms import TRUE, Condition, Index, atom_conditions, equal, to_index, variable
+from .cases import runtime_attributes, runtime_shapes
 
 
 @dataclass
@@ -29,12 +29,21 @@ class NotShown(Exception):
     unknown: bool = False
 
 
-def on_integers(case: Case) -> tuple[list[tuple[Any, ...]], dict[str, Any]]:
-    """Input shapes and attributes of the runtime's shape rule, as symbolic integers."""
-    sizes = {name: SymbolicInteger(variable(name)) for name in case.symbols}
-    shapes = [tuple(sizes[a] for a in t.axes) for t in case.inputs]
-    attributes = runtime_attributes(case, sizes)
-    return shapes, attributes | {p: 1.0 for p in case.op.positive}
+class SymbolicSize:
+    """Extents and attributes by name, as symbolic integers."""
+
+    def __init__(self, case: Case) -> None:
+        self._size = case.size()
+
+    def __getattr__(self, name: str) -> SymbolicInteger:
+        return SymbolicInteger(getattr(self._size, name))
+
+
+def on_integers(case: Case) -> tuple[list[Any], dict[str, Any], Any]:
+    """Input shapes, attributes and output shape of the runtime's shape rule, as symbolic integers."""
+    shapes, out = runtime_shapes(case, SymbolicSize(case))
+    attributes = runtime_attributes(case, {name: SymbolicInteger(variable(name)) for name in case.symbols})
+    return shapes, attributes | {p: 1.0 for p in case.op.reals}, out
 
 
 def require(solver: Solver, hypotheses: Sequence[Condition], goal: Condition, what: str) -> None:
@@ -46,9 +55,8 @@ def require(solver: Solver, hypotheses: Sequence[Condition], goal: Condition, wh
 def prove_case(case: Case) -> int:
     """The number of paths, or NotShown."""
     solver = Solver()
-    domain = case.hypotheses()
-    extents = case.shape("g")
-    shapes, attributes = on_integers(case)
+    domain = case.shape_hypotheses()
+    shapes, attributes, extents = on_integers(case)
     rule = RUNTIME[case.op.name].shape
     found = explore(
         lambda: rule(*shapes, **attributes), hypotheses=domain, catch=(GradproofError,), feasible=solver.satisfiable
@@ -67,8 +75,9 @@ def prove_case(case: Case) -> int:
             continue
         if len(path.result) != len(extents):
             raise NotShown(f"the shape rule gives {len(path.result)} axes, the specification {len(extents)}")
-        for axis, got, want in zip(case.output.axes, path.result, extents, strict=True):
-            require(solver, conditions, equal(_term(got), want), f"the extent {axis} is {got!r}, must be {want!r}")
+        for axis, (got, want) in enumerate(zip(path.result, extents, strict=True)):
+            what = f"the extent of axis {axis} is {got!r}, must be {want!r}"
+            require(solver, conditions, equal(_term(got), _term(want)), what)
     for fact, what in window_facts(case):
         require(solver, domain, fact, what)
     return len(found.paths)
@@ -97,8 +106,8 @@ def require_raises_outside(case: Case) -> None:
     size = case.size()
     axes = [s for s in case.symbols if s not in case.op.attributes]
     free = tuple(getattr(size, a) >= 0 for a in axes)
-    declared = [c for c in (case.op.domain(size) if case.op.domain else ()) if c != TRUE]
-    shapes, attributes = on_integers(case)
+    declared = [c for c in (case.op.domain(size) if case.op.domain else ()) if c != TRUE and not atom_conditions(c)]
+    shapes, attributes, _ = on_integers(case)
     found = explore(
         lambda: RUNTIME[case.op.name].shape(*shapes, **attributes),
         hypotheses=free,

@@ -1,8 +1,8 @@
 """Normalization over the last axis (Ba, Kiros, Hinton 2016, arXiv:1607.06450)."""
-from ..op import Op
+from ..op import Op, positive
 from ..terms import ONE, Sum, function
 
-layer_norm = Op("layer_norm", "x[...,D] gamma[D] beta[D] -> y[...,D]", positive="eps",
+layer_norm = Op("layer_norm", "x[...,D] gamma[D] beta[D] -> y[...,D]", reals="eps", elements={"eps": positive},
                 domain=lambda size: [size.D >= 1])
 
 

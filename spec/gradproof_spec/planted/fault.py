@@ -8,20 +8,24 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from .. import any_shape
+from .. import any_shape, laws
 from ..obligations import Obligation, Outcome, Verdict
 from ..op import OPS, Op
 
 
 @dataclass(frozen=True)
 class Planted:
-    """A wrong rule. `rules` replaces forward, jvp or the VJP of an input; `fields` replaces fields of the op."""
+    """A wrong rule. `rules` replaces forward, jvp or the VJP of an input; `fields` replaces fields of the op.
+
+    kind   what must refute it, and for `law` the name of the law
+    """
 
     op: str
     name: str
     kind: str
     rules: dict[str, Callable[..., Any]] = field(default_factory=dict)
     fields: dict[str, Any] = field(default_factory=dict)
+    law: str = ""
 
     def wrong_op(self) -> Op:
         wrong = copy.copy(OPS[self.op])
@@ -41,13 +45,22 @@ class Planted:
 PLANTED: list[Planted] = []
 
 
-def plant(op: str, name: str, kind: str, fields: dict[str, Any] | None = None, **rules: Callable[..., Any]) -> None:
-    PLANTED.append(Planted(op, name, kind, rules, fields or {}))
+def plant(
+    op: str, name: str, kind: str, fields: dict[str, Any] | None = None, law: str = "", **rules: Callable[..., Any]
+) -> None:
+    PLANTED.append(Planted(op, name, kind, rules, fields or {}, law))
+
+
+def outcome_of(planted: Planted) -> Outcome:
+    wrong = planted.wrong_op()
+    if planted.kind != "law":
+        return any_shape.check(planted.kind, wrong)
+    return laws.prove(next(w for w in laws.LAWS if (w.op, w.name) == (planted.op, planted.law)), wrong)
 
 
 def check_planted(planted: Planted) -> Outcome:
     """CAUGHT if the named kind refutes it (for a malformed kink or domain: rejects it for the stated reason)."""
-    outcome = any_shape.check(planted.kind, planted.wrong_op())
+    outcome = outcome_of(planted)
     if outcome.verdict in (Verdict.REFUTED, Verdict.VACUOUS):
         return Outcome(
             Verdict.CAUGHT,

@@ -40,10 +40,10 @@ def describe(op: Op) -> dict[str, Any]:
                 "vjp": {name: _formula(case, "g" + name, i, case.vjp(name, i))
                         for name in case.differentiable for i in [case.indices(name)]}}
     return {"signature": op.signatures[case.label], "forms": [s for s in op.signatures if s], "over": op.over(),
-            "attributes": list(op.attributes), "positive": list(op.positive), "formulas": formulas,
+            "attributes": list(op.attributes), "reals": list(op.reals), "formulas": formulas,
             "where": [*(f"{name} = {to_text(rule(case.size()))}" for name, rule in op.extents.items()),
                       *(_selection(case, s) for s in op.selections.values()), *_index_functions(op)],
-            "hypotheses": [to_text(c) for c in case.hypotheses()] + [f"0 < {name}" for name in op.positive],
+            "hypotheses": [to_text(c) for c in case.hypotheses()] + [to_text(c) for c in case.element_hypotheses()],
             "domain": [to_text(c) for c in op.domain(case.size())] if op.domain else [],
             "kinks": {where: str(slope) for where, slope in op.kinks.items()},
             "code": "\n".join(inspect.getsource(r) for r in (op.forward_rule, op.jvp_rule, *op.vjps.values()) if r),

@@ -237,6 +237,10 @@ class ObjectArray(np.ndarray):
         raise Unsupported(f"an index of dtype object on {type(self).__name__}")
 
     # ---- methods that NumPy does not route through ufuncs, or not faithfully for objects
+    def erf(self) -> Any:
+        """What gradproof.special.erf calls where the elements are not floats."""
+        return self._wrap(self._function("erf")(self._raw(self)))
+
     def mean(self, axis: Any = None, dtype: Any = None, out: Any = None, *,  # type: ignore[override]
              keepdims: bool = False, **unknown: Any) -> Any:
         _check_method("mean", dtype, out, unknown)

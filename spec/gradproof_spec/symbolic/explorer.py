@@ -33,7 +33,7 @@ class Exploration:
     paths: list[Path] = field(default_factory=list)
     complete: bool = True
     reason: str = ""
-    decimal_constants: dict[str, Fraction] = field(default_factory=dict)  # floats that were read as decimals
+    decimal_constants: dict[str, Fraction | Scalar] = field(default_factory=dict)  # floats that were read as decimals
 
 
 def explore(function: Callable[[], Any], hypotheses: Sequence[Condition] = (), max_paths: int = 1000,

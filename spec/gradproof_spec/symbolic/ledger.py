@@ -36,7 +36,7 @@ class Ledger:
     active: ClassVar[Ledger | None] = None
     conditions: list[Condition] = field(default_factory=list)  # decided so far, in order
     side_conditions: dict[SideCondition, None] = field(default_factory=dict)  # a dict: ordered, without repeats
-    decimal_constants: dict[str, Fraction] = field(default_factory=dict)  # floats read by their shortest decimal
+    decimal_constants: dict[str, Fraction | Scalar] = field(default_factory=dict)  # floats read as what they stand for
     partitions: dict[Condition, tuple[Condition, ...]] = field(default_factory=dict)  # of which exactly one holds
 
     def __enter__(self) -> Ledger:
@@ -104,6 +104,8 @@ def _sign(t: Scalar, positive: Collection[str], known: dict[Scalar, int]) -> int
         return 2 if t.args[0] in positive else 0
     if t.op == "function":
         return {"exp": 2, "sqrt": max(a[1], 1)}.get(t.args[0], 0)
+    if t.op == "constant":
+        return 2
     if t.op == "mul":
         return max(min(a), 1 if t.args[0] == t.args[1] else 0)
     if t.op == "add":

@@ -11,10 +11,11 @@ from fractions import Fraction
 from functools import cache
 from typing import Any, cast
 
+import mpmath
 import numpy as np
 
 from .. import terms
-from ..terms import FALSE, ONE, TRUE, ZERO, Condition, Index, Scalar, equal, indicator, replace, subterms
+from ..terms import FALSE, ONE, PI, TRUE, ZERO, Condition, Index, Scalar, equal, indicator, replace, subterms
 from .ledger import Ledger
 
 
@@ -61,7 +62,7 @@ class Meanings:
         raise NotImplementedError
 
     def function(self, name: str, x: Any) -> Any:
-        """exp, log, sqrt, log1p, expm1, tanh, sin, cos, and opaque functions that a kernel names."""
+        """exp, log, sqrt, log1p, expm1, tanh, sin, cos, erf."""
         raise NotImplementedError
 
     def less(self, a: Any, b: Any) -> Any:
@@ -204,7 +205,7 @@ class Meanings:
         return result
 
     def __getattr__(self, name: str) -> Any:
-        if name in ("exp", "log", "sqrt", "log1p", "expm1", "tanh", "sin", "cos"):
+        if name in ("exp", "log", "sqrt", "log1p", "expm1", "tanh", "sin", "cos", "erf"):
             return lambda x: self.function(name, x)
         raise AttributeError(name)
 
@@ -215,6 +216,29 @@ class Meanings:
         method = getattr(self, name)
         operands = {n: u.nin for u, n in {**ARITHMETIC, **COMPARISON, **LOGIC}.items()} | {"choose": 3}
         return cast(np.ufunc, np.frompyfunc(method, operands.get(name, 1), 1, identity=identity))
+
+
+ROOT_HALF, ROOT_PI = terms.function("sqrt", Fraction(1, 2)), terms.function("sqrt", PI)
+# Irrational constants that kernels write as floats, as terms and as functions of an mpmath context.
+NAMED_CONSTANTS: tuple[tuple[Scalar, Callable[[Any], Any]], ...] = (
+    (PI, lambda m: +m.pi),
+    (ROOT_HALF, lambda m: 1 / m.sqrt(2)),
+    (2 * ROOT_HALF, lambda m: m.sqrt(2)),
+    (ONE / ROOT_PI, lambda m: 1 / m.sqrt(m.pi)),
+    (2 / ROOT_PI, lambda m: 2 / m.sqrt(m.pi)),
+    (ROOT_HALF / ROOT_PI, lambda m: 1 / m.sqrt(2 * m.pi)),
+    (2 * ROOT_HALF / ROOT_PI, lambda m: m.sqrt(2 / m.pi)),
+)
+ULPS_OF_A_NAMED_CONSTANT = 2
+
+
+def named_constant(value: Any) -> int | None:
+    """Which of NAMED_CONSTANTS a float stands for: the one within 2 ulp of float64."""
+    if not isinstance(value, (float, np.floating)) or not math.isfinite(value):
+        return None
+    x = float(value)
+    return next((k for k, (_, f) in enumerate(NAMED_CONSTANTS)
+                 if abs(float(f(mpmath.mp)) - x) <= ULPS_OF_A_NAMED_CONSTANT * math.ulp(x)), None)
 
 
 def read_constant(value: Any) -> tuple[Fraction, bool]:
@@ -253,6 +277,9 @@ class SymbolicMeanings(Meanings):
         if isinstance(value, (int, np.integer, Fraction)):
             return Scalar("number", Fraction(int(value) if isinstance(value, np.integer) else value))
         if isinstance(value, (float, np.floating)):
+            if (named := named_constant(value)) is not None:
+                constant = _ledger(f"the constant {value}").decimal_constants[str(value)] = NAMED_CONSTANTS[named][0]
+                return constant
             number, exact = read_constant(value)
             if not exact:
                 _ledger(f"the decimal constant {value}").decimal_constants[str(value)] = number
