@@ -235,7 +235,7 @@ def matmul_by_sum(inputs):
     return (a[:, :, None] * b[None]).sum(axis=1), None
 
 
-def mean_of_squares(inputs):
+def mean_of_squares(inputs, *, reduction):
     yhat, target = inputs
     return (yhat * yhat - 2 * yhat * target + target * target).mean(), None
 
@@ -248,7 +248,7 @@ def gather_by_loop(g, inputs, out, residual):
     return gx
 
 
-def pool_by_windows(inputs, *, kernel, stride, padding):
+def pool_by_windows(inputs, *, kernel, stride, padding, dilation):
     (x,) = inputs
     return sliding(x, kernel).max(axis=(-2, -1)), None
 
@@ -269,7 +269,7 @@ RIGHT = {
     "softmax vjp by its matrix": ("softmax", "vjp x", softmax_vjp_by_matrix, "3-axis0", "vjp"),
     "matmul by einsum": ("matmul", "forward", matmul_by_einsum, "batch0", "forward"),
     "matmul by broadcasting": ("matmul", "forward", matmul_by_sum, "batch0", "forward"),
-    "mean of squares": ("mse_loss", "forward", mean_of_squares, "3", "forward"),
+    "mean of squares": ("mse_loss", "forward", mean_of_squares, "mean-3", "forward"),
     "gather by a loop": ("gather_rows", "vjp x", gather_by_loop, "all-one-row", "vjp"),
     "pool by windows": ("max_pool", "forward", pool_by_windows, "h3w3-k2-s1", "forward"),
 }

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import product
+from itertools import permutations, product
 from typing import Any
 
 from .derivative import derivative as formal_derivative
@@ -34,8 +34,10 @@ from .terms import (
     Index,
     Scalar,
     Term,
+    access,
     apply,
     atom_conditions,
+    conjunction,
     conjuncts,
     equal,
     free_variables,
@@ -182,10 +184,12 @@ def kinks(case: Case) -> list[Kink]:
     """The boundaries of the value guards in the forward, one per pair of compared values."""
     forward = case.forward(case.indices(case.output.name))
     found: dict[Condition, Kink] = {}
+    proof = Proof(case)
+    reachable, where = proof.solver, proof.at_output()
     outside = free_variables(forward)
     for guard in sorted(value_guards(case, forward), key=lambda c: (c.op == "value==", str(c))):
         tie = equal(guard.args[0], guard.args[1])
-        if tie in found:
+        if tie in found or reachable.valid(where, ~tie) is True:
             continue
         if not free_variables(guard) <= outside:
             raise Unsupported(f"the guard {guard} compares values inside a sum")
@@ -200,10 +204,40 @@ def kinks(case: Case) -> list[Kink]:
     return list(found.values())
 
 
-def value_guards(case: Case, t: Scalar) -> list[Condition]:
+def _apart(proof: Proof, kink: Kink, other: Kink) -> bool:
+    """Whatever indices and attributes are, is there a point on the boundary of `kink` off that of `other`?
+
+    There is if they never meet, or if an element that the first boundary leaves free moves the second.
+    """
+    difference = kink.on_boundary(other.guard.args[0] - other.guard.args[1])
+    if proof.solver.valid(proof.at_output(), ~equal(difference, ZERO)) is True:
+        return True
+    p = normal_form(difference)
+    read = {x for f in p for a, _ in f.monomial for x in subterms(a) if x.op == "access"} | {kink.element}
+
+    def moves(e: Scalar) -> bool:
+        same = [conjunction([equal(i, j) for i, j in zip(e.args[1:], x.args[1:], strict=True)])
+                for x in read - {e} if x.args[0] == e.args[0]]
+        return all(proof.solver.valid(proof.at_output(), ~c) is True for c in same)
+
+    return any(not f.binders and not f.guards and len(f.monomial) == 1 and f.monomial[0][1] == 1
+               and f.monomial[0][0].op == "access" and f.monomial[0][0].args[0] not in proof.case.op.reals
+               and moves(f.monomial[0][0]) for f in p)
+
+
+def value_guards(case: Case, t: Scalar | Condition) -> list[Condition]:
     """The comparisons in t that depend on a differentiable input: on others nothing moves when the inputs do."""
     inputs = frozenset(case.differentiable)
     return [c for c in atom_conditions(t) if any(mentions(side, inputs) for side in c.args)]
+
+
+def is_open(c: Condition) -> bool:
+    """Does the condition stay true when real numbers change a little, by its form?"""
+    if c.op in ("and", "or"):
+        return all(map(is_open, c.args))
+    if c.op == "not":
+        return c.args[0].op in ("value==", "value<=") or not atom_conditions(c)
+    return c.op == "value<" or not atom_conditions(c)
 
 
 def _solve_tie(guard: Condition, inputs: frozenset[str]) -> tuple[Scalar, Scalar]:
@@ -242,11 +276,19 @@ def prove_kinks(case: Case) -> Solver:
     crosses it.
     """
     proof = Proof(case)
+    if case.op.kink_domain:
+        proof.hypotheses += tuple(case.op.kink_domain(case.size()))
     require_satisfiable(proof)
     derived = {k.name: k for k in kinks(case) if not k.smooth}
     if set(derived) != set(case.op.kinks):
         raise Wrong(f"kinks derived from the guards: {sorted(derived) or 'none'}; "
                     f"declared: {sorted(case.op.kinks) or 'none'}")
+    for kink, other in permutations(derived.values(), 2):
+        if not _apart(proof, kink, other):
+            raise Unsupported(f"the guards {kink.guard} and {other.guard} may have the same boundary")
+    for name in {k.element.args[0] for k in derived.values()}:
+        if not is_open(case.element_condition(name, access(name))):
+            raise Unsupported(f"{name} has a kink and a domain with an edge: next to it only one side may be there")
     forward, jvp = case.forward(proof.o), case.jvp(proof.o)
     for name, kink in derived.items():
         weight = case.op.kinks[name]
@@ -262,9 +304,27 @@ def prove_kinks(case: Case) -> Solver:
             proof.require_equal(k_j, weight * k_yes + (1 - weight) * k_no, hypotheses,
                                 f"at {name} the JVP's coefficient of d{x} is not {weight} of one side "
                                 f"and {1 - weight} of the other")
+    _require_plain_selections(case)
     for selection in case.op.selections.values():
         _prove_selection_kink(proof, selection)
     return proof.solver
+
+
+def _require_plain_selections(case: Case) -> None:
+    """Candidates depend on no value, and no two selections share elements: their ties would be met together."""
+    compared: dict[str, str] = {}
+    for selection in case.op.selections.values():
+        arguments = [variable(n) for n in case.selection_arguments(selection)]
+        real, value = compared_element(case, selection, arguments,
+                                       [variable(fresh_name(c)) for c in selection.candidates])
+        if value_guards(case, real):
+            raise Unsupported(f"which candidates of {selection.name} are real depends on the inputs' values")
+        if any(x.op == "apply" and x.args[0].rpartition(".")[0] in case.op.selections
+               for t in (real, value) for x in subterms(t)):
+            raise Unsupported(f"the candidates of {selection.name} depend on another selection")
+        other = compared.setdefault(value.args[0], selection.name)
+        if other != selection.name:
+            raise Unsupported(f"{other} and {selection.name} select among the elements of {value.args[0]}")
 
 
 def _prove_selection_kink(proof: Proof, selection: Selection) -> None:
@@ -274,7 +334,7 @@ def _prove_selection_kink(proof: Proof, selection: Selection) -> None:
     """
     case, size = proof.case, proof.case.size()
     arguments = [variable(n) for n in case.selection_arguments(selection)]
-    two = [[variable(f"{c}{s}") for c in selection.candidates] for s in ("_1", "_2")]
+    two = [[variable(fresh_name(c)) for c in selection.candidates] for _ in range(2)]
     hypotheses = [*proof.hypotheses, case.selection_domain(selection, arguments)]
     values = []
     for cell in two:
@@ -307,8 +367,8 @@ def _require_no_jump(proof: Proof, selection: Selection) -> None:
     chosen = {x.args[1:] for x in subterms(forward) if x.op == "apply" and x.args[0] in functions}
     for arguments in sorted(chosen, key=str):
         sides, cells, real = [], [], []
-        for s in ("_1", "_2"):
-            cell = [variable(f"{c}{s}") for c in selection.candidates]
+        for _ in range(2):
+            cell = [variable(fresh_name(c)) for c in selection.candidates]
             is_real, value = compared_element(case, selection, arguments, cell)
             best = selected_cell(selection, arguments)
             sides.append(canonical_accesses(replaced(forward, dict(zip(best, cell, strict=True)))))
@@ -373,7 +433,7 @@ def off_ties(case: Case, jvp: Scalar) -> Scalar:
     meaning: dict[Term, Condition] = {}
     for selection in case.op.selections.values():
         arguments = selected(case, selection, case.forward(case.indices("g")))
-        cell = [variable(c) for c in selection.candidates]
+        cell = [variable(fresh_name(c)) for c in selection.candidates]
         real, value = compared_element(case, selection, arguments, cell)
         extents = [canonical(getattr(case.size(), c.upper())) for c in selection.candidates]
         if real != TRUE or any(
@@ -499,8 +559,11 @@ class BoundsWalk:
         """What a selection compares: read where its arguments and the cell are in range, the value where it is real."""
         case, size = self.case, self.case.size()
         arguments = [variable(n) for n in case.selection_arguments(selection)]
-        cell = [variable(c) for c in selection.candidates]
+        cell = [variable(fresh_name(c)) for c in selection.candidates]
         real, value = case.candidate(selection, arguments, cell)
+        if {x.args[0] for t in (real, value) for x in subterms(t) if x.op == "access"} - {
+                *case.op.reals, *(t.name for t in case.inputs)}:
+            raise Wrong(f"the candidates of {selection.name} read a tensor that is no input")
         h = (*self.proof.hypotheses, case.selection_domain(selection, arguments),
              *(in_range(i, getattr(size, c.upper())) for c, i in zip(selection.candidates, cell, strict=True)))
         self.condition(real, h, selection.name)
@@ -510,6 +573,8 @@ class BoundsWalk:
         a = t.args
         if t.op == "access":
             extents = self.shapes.get(a[0], ())
+            if a[0] not in self.shapes and a[0] not in self.case.op.reals:
+                raise Wrong(f"{rule} reads {t}: {a[0]} is neither a tensor of the signature nor a real attribute")
             if len(extents) != len(a) - 1:
                 raise Wrong(f"{rule} reads {t}: {a[0]} has {len(extents)} axes")
             for i, n in zip(a[1:], extents, strict=True):
@@ -542,12 +607,20 @@ class BoundsWalk:
                 raise NotProved(f"{rule} takes {a[0]} of {a[1]}, which may not be positive")
 
     def factors(self, t: Scalar, h: tuple[Condition, ...], rule: str) -> None:
-        """A factor is read only where the index guards beside it hold."""
-        factors = product_factors(t)
-        guards = [c for f in factors if f.op == "indicator" for c in conjuncts(f.args[0])]
+        """A factor is read only where the index guards beside it hold; an index guard, where those to its left do."""
+        factors, guards = product_factors(t), dict[Condition, None]()
         for f in factors:
-            own = conjuncts(f.args[0]) if f.op == "indicator" else []
-            self.scalar(f, (*h, *(g for g in guards if g not in own and not atom_conditions(g))), rule)
+            own = [c for c in conjuncts(f.args[0]) if not atom_conditions(c)] if f.op == "indicator" else []
+            for c in own:
+                self.condition(c, (*h, *guards), rule)
+            guards |= dict.fromkeys(own)
+        for f in factors:
+            if f.op != "indicator":
+                self.scalar(f, (*h, *guards), rule)
+                continue
+            own = conjuncts(f.args[0])
+            for c in (c for c in own if atom_conditions(c)):
+                self.condition(c, (*h, *(g for g in guards if g not in own)), rule)
 
     def condition(self, c: Condition, h: tuple[Condition, ...], rule: str) -> None:
         for x in c.args:
@@ -566,6 +639,9 @@ class BoundsWalk:
             if x.op == "apply" and x.args[0] in integer:
                 for j, n in zip(x.args[1:], self.case.shape(x.args[0]), strict=True):
                     self.require(h, in_range(j, n), f"{rule} reads {x} outside its tensor")
+            if x.op == "apply" and (name := x.args[0].rpartition(".")[0]) in self.case.op.selections:
+                inside = self.case.selection_domain(self.case.op.selections[name], x.args[1:])
+                self.require(h, inside, f"{rule} asks for {x} outside the range of its arguments")
 
     def nonzero(self, t: Scalar, h: tuple[Condition, ...]) -> bool:
         if t.op == "mul":
@@ -616,30 +692,13 @@ class BoundsWalk:
         inside = (*h, *(in_range(variable(n), e) for n, e in binders), *guards)
         if not all(self.positive(f, inside) for f in rest):
             return False
-        if any(self._counts(c, binders, guards, h) for c in h):
-            return True
         somewhere: Condition = FALSE
-        for values in product(*(index_candidates(n, guards) for n, _ in binders)):
+        for values in product(*(index_candidates(n, guards, h) for n, _ in binders)):
             at = dict(zip((n for n, _ in binders), values, strict=True))
             if not any(free_variables(v) & at.keys() for v in values):
                 ranges = [in_range(at[n], substitute(e, at)) for n, e in binders]
                 somewhere = somewhere | conjunction([*ranges, *(substitute(g, at) for g in guards)])
         return self.proof.solver.valid(h, somewhere) is True
-
-    def _counts(self, known: Condition, binders: Sequence[tuple[str, Index]], guards: Sequence[Condition],
-                h: tuple[Condition, ...]) -> bool:
-        """Does the hypothesis say 0 < Σ [guards], over the same indices: that the guards hold somewhere?"""
-        if known.op != "value<" or known.args[0] != ZERO:
-            return False
-        count: Scalar = known.args[1]
-        renaming: dict[str, Index] = {}
-        for name, extent in binders:
-            if count.op != "sum" or substitute(count.args[1], renaming) != extent:
-                return False
-            renaming[count.args[0]] = variable(name)
-            count = count.args[2]
-        theirs, rest = guards_and_rest(count)
-        return not rest and {substitute(g, renaming) for g in theirs} == set(guards)
 
 
 def guards_and_rest(t: Scalar) -> tuple[list[Condition], list[Scalar]]:
@@ -654,12 +713,18 @@ def guards_and_rest(t: Scalar) -> tuple[list[Condition], list[Scalar]]:
     return guards, rest
 
 
-def index_candidates(name: str, guards: Sequence[Condition]) -> list[Index]:
-    """Values of an index at which the guards may hold: 0 and the ends that they give. Untrusted: they are checked."""
+def index_candidates(name: str, guards: Sequence[Condition], known: Sequence[Condition]) -> list[Index]:
+    """Values of an index at which the guards may hold: 0, the ends that they give, and where the like of them is known.
+
+    Untrusted: they are checked.
+    """
     found = {to_index(0): None}
     v = variable(name)
+    given = [x for c in known for x in subterms(c) if x.op == "apply"]
     for g in guards:
         found |= dict.fromkeys(witnesses(g, name, guards))
+        for read in (x for x in subterms(g) if x.op == "apply" and v in x.args):  # mask[n, v], and mask[n, m] is known
+            found |= {x.args[read.args.index(v)]: None for x in given if x.args[0] == read.args[0]}
         if g.op == "value==" and g.args[0].op == g.args[1].op == "access":  # x[.., v, ..] = x[.., e, ..]
             a, b = g.args
             found |= {e: None for p, q in zip(a.args[1:], b.args[1:], strict=False)
@@ -671,13 +736,6 @@ def index_candidates(name: str, guards: Sequence[Condition]) -> list[Index]:
             if factor and not any(v in m for m in factor):
                 found[canonical(-(rest // from_polynomial(factor)))] = None
     return list(found)
-
-
-def conjunction(conditions: Sequence[Condition]) -> Condition:
-    result = TRUE
-    for c in conditions:
-        result = result & c
-    return result
 
 
 # ---------------------------------------------------------------- obligations
@@ -728,5 +786,8 @@ def check(kind: str, op: Op) -> Outcome:
 def obligations() -> Iterator[Obligation]:
     for op in OPS.values():
         for kind, claim in CLAIMS.items():
-            yield Obligation(kind, op.name, "", claim, f"{op.over()}; all reals", partial(check, kind, op))
+            over = f"{op.over()}; all reals"
+            if kind == "kink" and op.kink_domain:
+                over += f"; where {', '.join(map(str, op.kink_domain(op.cases[0].size())))}"
+            yield Obligation(kind, op.name, "", claim, over, partial(check, kind, op))
 

@@ -2,63 +2,27 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from fractions import Fraction
 from functools import partial
+from math import prod
 from typing import Any
 
-from .any_shape import Proof
-from .evaluate import DivisionByZero, Environment, Intervals, OutOfBounds, Undecided
-from .normal_form import to_term
-from .obligations import Obligation, Outcome, Verdict
-from .op import OPS, Case, Op
-from .refute import attribute_values, cells, differ, drawn, element, extents, in_domain, number, shapes, spread
-from .terms import Condition, Index, Scalar, Sum, Tensor, equal, function, to_scalar
-
-Sides = tuple[Scalar, Scalar]
-
-
-@dataclass(frozen=True)
-class Law:
-    """op: whose case gives extents, indices and domain. `where`: further hypotheses on its extents and attributes."""
-
-    op: str
-    name: str
-    claim: str
-    sides: Callable[[Case, tuple[Index, ...]], Sides]
-    where: Callable[[Any], Sequence[Condition]]
-
-
-LAWS: list[Law] = []
-
-
-def law(
-    op: str, name: str, claim: str, where: Callable[[Any], Sequence[Condition]] = lambda size: ()
-) -> Callable[[Any], Any]:
-    def register(sides: Callable[[Case, tuple[Index, ...]], Sides]) -> Callable[[Case, tuple[Index, ...]], Sides]:
-        LAWS.append(Law(op, name, claim, sides, where))
-        return sides
-
-    return register
-
-
-class Computed(Tensor):
-    """A tensor given by a formula: `Computed(lambda i: x[i] + 1)[j]`."""
-
-    def __init__(self, element: Callable[..., Scalar]) -> None:
-        self.element = element
-
-    def __getitem__(self, indices: Any) -> Scalar:
-        return to_scalar(self.element(*indices) if isinstance(indices, tuple) else self.element(indices))
-
-
-def forward_of(op: str, case: Case, *arguments: Any) -> Scalar:
-    """Another op's forward rule, called with positional arguments as it is written."""
-    rule = OPS[op].forward_rule
-    assert rule is not None
-    return to_scalar(rule(*arguments))
+from .law import Computed, Sides, forward_of, law
+from .op import OPS, Case
+from .ops.convolution import TAPS, extents, parameters
+from .ops.loss import reduced
+from .terms import (
+    Condition,
+    Extent,
+    Index,
+    IndexTensor,
+    Sum,
+    Tensor,
+    equal,
+    function,
+    indicator,
+    to_index,
+    to_scalar,
+)
 
 
 @law("sub", "is-add-of-neg", "sub(a, b) = add(a, neg(b))")
@@ -90,7 +54,7 @@ def mean_is_sum_over_size(case: Case, index: tuple[Index, ...]) -> Sides:
 @law("mse_loss", "is-mean-of-squares", "mse_loss(yhat, target) = reduce_mean(mul(d, d)), d = sub(yhat, target)")
 def mse_is_mean_of_squares(case: Case, index: tuple[Index, ...]) -> Sides:
     d = Computed(lambda i: forward_of("sub", case, Tensor("yhat"), Tensor("target"), i))
-    return case.forward(index), Sum(forward_of("mul", case, d, d, i) for i in case.size().I) / case.size().I
+    return case.forward(index), reduced(lambda i: forward_of("mul", case, d, d, i), index, case.size())
 
 
 @law("linear", "is-matmul-plus-bias", "linear(x, weight, bias) = matmul(x, weight transposed) + bias")
@@ -128,33 +92,26 @@ def layer_norm_shift(case: Case, index: tuple[Index, ...]) -> Sides:
     )
 
 
-@law(
-    "max_pool",
-    "kernel-1-is-identity",
-    "max_pool(x, kernel=1, stride=1, padding=0) = x",
-    where=lambda size: (
-        [equal(getattr(size, n), 1) for n in ("U", "V", "stride_h", "stride_w")]
-        + [equal(size.padding_h, 0), equal(size.padding_w, 0)]
-    ),
-)
+def kernel_of_one(size: Any) -> list[Condition]:
+    """One tap per axis, stride 1, no padding."""
+    return [
+        condition
+        for kernel, stride, padding, _ in parameters(size)
+        for condition in (equal(kernel, 1), equal(stride, 1), equal(padding, 0))
+    ]
+
+
+@law("max_pool", "kernel-1-is-identity", "max_pool(x, kernel=1, stride=1, padding=0) = x", where=kernel_of_one)
 def max_pool_identity(case: Case, index: tuple[Index, ...]) -> Sides:
     return case.forward(index), Tensor("x")[index]
 
 
-@law(
-    "conv",
-    "kernel-1-is-matmul",
-    "conv with a 1 x 1 kernel, stride 1 and no padding is a matmul over channels",
-    where=lambda size: (
-        [equal(getattr(size, n), 1) for n in ("U", "V", "stride_h", "stride_w")]
-        + [equal(size.padding_h, 0), equal(size.padding_w, 0)]
-    ),
-)
-def conv_one_by_one(case: Case, index: tuple[Index, ...]) -> Sides:
-    x, weight, *batch, f, p, q = Tensor("x"), Tensor("weight"), *index
-    return case.forward(index), Sum(weight[f, c, 0, 0] * x[(*batch, c, p, q)] for c in case.size().C) + Tensor("bias")[
-        f
-    ]
+@law("conv", "kernel-1-is-matmul", "conv with one tap, stride 1, no padding is a matmul of channels", kernel_of_one)
+def conv_one_tap(case: Case, index: tuple[Index, ...]) -> Sides:
+    x, weight, (n, j, f, *p) = Tensor("x"), Tensor("weight"), index
+    tap = (0,) * len(p)
+    product = Sum(weight[j, f, c, tap] * x[n, j, c, tuple(p)] for c in case.size().C)
+    return case.forward(index), product + Tensor("bias")[j, f]
 
 
 @law("reshape", "back-is-identity", "reshape(reshape(x, shape), shape of x) = x")
@@ -180,93 +137,225 @@ def gather_identity(case: Case, index: tuple[Index, ...]) -> Sides:
     return forward_of("gather_rows", case, Tensor("x"), Arange("arange"), k, c, case.size()), Tensor("x")[k, c]
 
 
-# ---------------------------------------------------------------- proving and refuting
-SHAPES, POINTS = 12, 2
+# ---------------------------------------------------------------- pointwise
+@law("minimum", "is-neg-maximum-of-neg", "minimum(a, b) = -maximum(-a, -b)")
+def minimum_is_neg_maximum(case: Case, index: tuple[Index, ...]) -> Sides:
+    (i,) = index
+    a, b = (Computed(lambda j, t=t: -Tensor(t)[j]) for t in "ab")
+    return case.forward(index), -forward_of("maximum", case, a, b, i)
 
 
-class LawEnvironment(Environment):
-    """Also reads tensors that the law brings along: they have an element wherever it asks for one."""
-
-    def _access(self, name: str, indices: list[int]) -> Any:
-        own = {t.name for t in self.case.inputs} | {"d" + t.name for t in self.case.inputs} | {"g", *self.case.op.reals}
-        return super()._access(name, indices) if name in own else self.tensors[name](*indices)
+@law("abs", "is-maximum-of-both-signs", "abs(x) = maximum(x, -x)")
+def abs_is_maximum(case: Case, index: tuple[Index, ...]) -> Sides:
+    (i,) = index
+    return case.forward(index), forward_of("maximum", case, Tensor("x"), Computed(lambda j: -Tensor("x")[j]), i)
 
 
-class Drawn(dict[str, Any]):
-    """Any tensor by name: an element is drawn when it is first read."""
-
-    def __init__(self, case: Case, sizes: dict[str, int], rng: random.Random) -> None:
-        super().__init__()
-        self.case, self.sizes, self.rng = case, sizes, rng
-        self.attributes = attribute_values(case, sizes, rng)
-        self.elements: dict[tuple[Any, ...], Fraction] = {}
-        self.integers: dict[tuple[Any, ...], int] = {}
-
-    def __missing__(self, name: str) -> Any:
-        def read(*i: int) -> Fraction:
-            if name in self.case.op.reals:
-                return self.attributes[name][()]
-            if (name, i) not in self.elements:
-                self.elements[name, i] = drawn(self.case, name, self.sizes, self.rng, self.attributes)
-            return self.elements[name, i]
-
-        return read
-
-    def integer(self, name: str, *i: int) -> int:
-        return self.integers.setdefault((name, i), self.rng.randint(-1, 3))
+@law("square", "is-mul", "square(x) = mul(x, x)")
+def square_is_mul(case: Case, index: tuple[Index, ...]) -> Sides:
+    (i,) = index
+    return case.forward(index), forward_of("mul", case, Tensor("x"), Tensor("x"), i)
 
 
-def counterexample(law: Law, case: Case) -> str | None:
-    """Small integers at which the two sides differ, in words."""
-    rng = random.Random(f"{law.op} {law.name}")
-    index = case.indices("g")
-    left, right = law.sides(case, index)
-    conditions = tuple(law.where(case.size()))
-    found = [s for s in shapes(case) if in_domain(case, s, conditions)]
-    for sizes in spread(found, SHAPES):
-        for _ in range(POINTS):
-            values = Drawn(case, sizes, rng)
-            integers = {t.name: partial(values.integer, t.name) for t in case.inputs if t.integer}
-            for o in cells(extents(case, "g", sizes)):
-                here = dict(sizes) | dict(zip(case.index_names("g"), o, strict=True))
-                try:
-                    a, b = (LawEnvironment(case, dict(here), values, integers, Intervals()).scalar(t)
-                            for t in (left, right))
-                except (DivisionByZero, Undecided):
-                    continue
-                except OutOfBounds as e:
-                    return f"at {here} a side reads outside its tensor: {e}"
-                if differ(a, b):
-                    given = [f"{element(n, i)} = {v}" for (n, i), v in (values.elements | values.integers).items() if v]
-                    given += [f"{n} = {v[()]}" for n, v in values.attributes.items()]
-                    sides = f"the left side is {number(a)}, the right side {number(b)}"
-                    return f"at {here} {sides}, with {', '.join(given)}; the rest is 0"
-    return None
+@law("div", "is-mul-by-reciprocal", "div(a, b) = mul(a, reciprocal(b))")
+def div_is_mul_by_reciprocal(case: Case, index: tuple[Index, ...]) -> Sides:
+    (i,) = index
+    inverse = Computed(lambda j: forward_of("reciprocal", case, Tensor("b"), j))
+    return case.forward(index), forward_of("mul", case, Tensor("a"), inverse, i)
 
 
-def prove(law: Law, op: Op | None = None) -> Outcome:
-    """Both sides have the same normal form for every case of the op (or of a wrong one in its place)."""
-    label = f"law[{law.op}-{law.name}]"
-    cases = []
-    for case in (op or OPS[law.op]).cases:
-        proof = Proof(case)
-        index = case.indices("g")
-        hypotheses = proof.at_output() + tuple(law.where(case.size()))
-        left, right = law.sides(case, index)
-        if proof.solver.satisfiable(hypotheses) is not True:
-            return Outcome(Verdict.VACUOUS, f"VACUOUS  {label}\n\n  the hypotheses are not known to be satisfiable")
-        if not proof.rewriter.equal_terms(left, right, hypotheses):
-            residual = str(to_term(proof.rewriter.residual))
-            if found := counterexample(law, case):
-                return Outcome(Verdict.REFUTED, f"REFUTED  {label}\n\n  {law.claim}\n  {found}")
-            text = f"UNKNOWN  {label}\n\n  {law.claim}\n  left     {residual}"
-            return Outcome(Verdict.UNKNOWN, text, {"residual": residual})
-        cases.append(case.id or "only")
-    return Outcome(Verdict.PROVED, data={"cases": cases})
+@law("sqrt", "squared-is-identity", "square(sqrt(x)) = x for x > 0")
+def sqrt_squared(case: Case, index: tuple[Index, ...]) -> Sides:
+    (i,) = index
+    return case.forward(index) * case.forward(index), Tensor("x")[i]
 
 
-def obligations() -> Iterator[Obligation]:
-    for item in LAWS:
-        yield Obligation(
-            "law", item.op, item.name, item.claim, f"{OPS[item.op].over()}; all reals", partial(prove, item)
-        )
+@law("log", "inverts-exp", "log(exp(x)) = x")
+def log_inverts_exp(case: Case, index: tuple[Index, ...]) -> Sides:
+    (i,) = index
+    exp_x = Computed(lambda j: forward_of("exp", case, Tensor("x"), j))
+    return forward_of("log", case, exp_x, i), Tensor("x")[i]
+
+
+@law("softplus", "is-log-of-1-plus-exp", "softplus(x) - softplus(-x) = x")
+def softplus_odd_part(case: Case, index: tuple[Index, ...]) -> Sides:
+    (i,) = index
+    mirrored = Computed(lambda j: -Tensor("x")[j])
+    return case.forward(index) - forward_of("softplus", case, mirrored, i), Tensor("x")[i]
+
+
+@law("sigmoid", "mirrored", "sigmoid(-x) = 1 - sigmoid(x)")
+def sigmoid_mirrored(case: Case, index: tuple[Index, ...]) -> Sides:
+    (i,) = index
+    return forward_of("sigmoid", case, Computed(lambda j: -Tensor("x")[j]), i), 1 - case.forward(index)
+
+
+@law("silu", "is-x-times-sigmoid", "silu(x) = mul(x, sigmoid(x))")
+def silu_is_x_times_sigmoid(case: Case, index: tuple[Index, ...]) -> Sides:
+    (i,) = index
+    return case.forward(index), Tensor("x")[i] * forward_of("sigmoid", case, Tensor("x"), i)
+
+
+# ---------------------------------------------------------------- reductions and the softmax family
+@law("var", "is-mean-of-squares-minus-square-of-mean", "var(x) (n - correction) = sum(x²) - n mean(x)²")
+def var_by_moments(case: Case, index: tuple[Index, ...]) -> Sides:
+    (i,), size, x = index, case.size(), Tensor("x")
+    mean = Sum(x[i, n] for n in size.N) / size.N
+    return (
+        case.forward(index),
+        (Sum(x[i, n] * x[i, n] for n in size.N) - size.N * mean * mean) / (size.N - size.correction),
+    )
+
+
+@law("cumsum", "last-is-sum", "the last of cumsum(x) along the axis is the sum", where=lambda size: [size.N >= 1])
+def cumsum_last(case: Case, index: tuple[Index, ...]) -> Sides:
+    (b, _, a), size = index, case.size()
+    return case.forward((b, size.N - 1, a)), Sum(Tensor("x")[b, n, a] for n in size.N)
+
+
+@law("log_softmax", "is-x-minus-logsumexp", "log_softmax(x) = x - logsumexp(x)")
+def log_softmax_is_x_minus_logsumexp(case: Case, index: tuple[Index, ...]) -> Sides:
+    b, n, a = index
+    along = Computed(lambda i, m: Tensor("x")[b, m, a])
+    return case.forward(index), Tensor("x")[b, n, a] - forward_of("logsumexp", case, along, b, case.size())
+
+
+# ---------------------------------------------------------------- moving elements, indexing
+@law("transpose", "back-is-identity", "transpose by some axes, then by the inverse permutation, is the identity")
+def transpose_back(case: Case, index: tuple[Index, ...]) -> Sides:
+    moved = case.forward(index).args[1:]  # y[index] is x[moved], and the VJP reads the other way round
+    return case.vjp("x", moved), Tensor("g")[index]
+
+
+@law(
+    "broadcast_to",
+    "is-right-aligned",
+    "broadcast_to(x, shape)[..., i] = x[i] where the last extents of shape are those of x",
+    where=lambda size: [
+        equal(getattr(size, a), getattr(size, a.replace("I", "O"))) for a in size.case.inputs[0].axes
+    ],
+)
+def broadcast_right(case: Case, index: tuple[Index, ...]) -> Sides:
+    return case.forward(index), Tensor("x")[index[len(index) - len(case.inputs[0].axes) :]]
+
+
+@law("flip", "twice-is-identity", "flip(flip(x)) = x")
+def flip_twice(case: Case, index: tuple[Index, ...]) -> Sides:
+    turned = case.forward(index).args[1:]
+    return case.forward(turned), Tensor("x")[index]
+
+
+@law("gather_rows", "and-scatter-add-are-adjoint", "the VJP of gather_rows is scatter_add(0, g, indices)", at="x")
+def gather_vjp_is_scatter(case: Case, index: tuple[Index, ...]) -> Sides:
+    r, c = index
+    zeros = Computed(lambda *i: to_scalar(0))
+    scattered = forward_of("scatter_add", case, zeros, Tensor("g"), IndexTensor("indices"), r, c, case.size())
+    return case.vjp("x", (r, c)), scattered
+
+
+@law("scatter_add", "and-gather-are-adjoint", "the VJP of scatter_add for v is gather_rows(g, indices)", at="v")
+def scatter_vjp_is_gather(case: Case, index: tuple[Index, ...]) -> Sides:
+    k, c = index
+    return case.vjp("v", (k, c)), forward_of(
+        "gather_rows", case, Tensor("g"), IndexTensor("indices"), k, c, case.size()
+    )
+
+
+@law("gather_rows", "is-matmul-with-permutation-matrix", "gather_rows(x, i) = matmul(P, x), P[k, r] = [i[k] = r]")
+def gather_is_matmul(case: Case, index: tuple[Index, ...]) -> Sides:
+    (k, c), size = index, case.size()
+    indices, x = IndexTensor("indices"), Tensor("x")
+    return case.forward(index), Sum(indicator(equal(indices[k], r)) * x[r, c] for r in size.R)
+
+
+# ---------------------------------------------------------------- convolutions and pools
+class Renamed:
+    """The extents of a case under the names that another op has for them; a number is an extent of its own."""
+
+    def __init__(self, case: Case, **names: str | int) -> None:
+        self.case, self.names = case, names
+
+    def __getattr__(self, name: str) -> Any:
+        other = self.names.get(name, name)
+        return Extent(name, to_index(other)) if isinstance(other, int) else getattr(self.case.size(), other)
+
+
+@law("conv_transpose", "is-the-adjoint-of-conv", "conv_transpose without bias is the VJP of conv for its input")
+def conv_transpose_is_adjoint(case: Case, index: tuple[Index, ...]) -> Sides:
+    without_bias = case.forward(index) - Tensor("bias")[index[1:3]]
+    conv_gx = OPS["conv"].vjps["x"](Tensor("weight"), Tensor("x"), index, Renamed(case, F="C"))
+    return without_bias, to_scalar(conv_gx)
+
+
+@law(
+    "avg_pool",
+    "is-a-conv",
+    "avg_pool (count_include_pad=True) is a conv of each channel with weights 1 / size of the window",
+    forms=("1 spatial axis", "2 spatial axes", "3 spatial axes"),
+)
+def avg_pool_is_conv(case: Case, index: tuple[Index, ...]) -> Sides:
+    n, *p = index
+    x = Computed(lambda n, j, c, h: Tensor("x")[n, h])
+    weight = Computed(lambda *i: to_scalar(1) / prod(extents(case.size(), TAPS)))
+    bias = Computed(lambda *i: to_scalar(0))
+    return case.forward(index), forward_of("conv", case, x, weight, bias, (n, 0, 0, *p), Renamed(case, C=1))
+
+
+@law("layer_norm", "scaled", "layer_norm(c x + t, eps=c² eps) = layer_norm(x, eps=eps), c > 0, t constant on the axis")
+def layer_norm_scaled(case: Case, index: tuple[Index, ...]) -> Sides:
+    x, t, batch, d = Tensor("x"), Tensor("t"), index[:-1], index[-1]
+    c = function("exp", Tensor("log_c")[()])  # every c > 0 is one
+    scaled = Computed(lambda *i: c * x[i] + t[i[0] if isinstance(i[0], tuple) else i[:-1]])
+    eps = Tensor("eps")[()]
+    gamma, beta, size = Tensor("gamma"), Tensor("beta"), case.size()
+    return case.forward(index), forward_of("layer_norm", case, scaled, gamma, beta, c * c * eps, batch, d, size)
+
+
+@law("batch_norm", "is-batch-norm-eval-at-its-statistics", "batch_norm(x) = batch_norm_eval(x, mean and variance of x)")
+def batch_norm_is_eval(case: Case, index: tuple[Index, ...]) -> Sides:
+    x, size = Tensor("x"), case.size()
+    mean = Computed(lambda c: Sum(x[c, d] for d in size.D) / size.D)
+    var = Computed(lambda c: Sum((x[c, d] - mean[c]) ** 2 for d in size.D) / size.D)
+    rest = Tensor("gamma"), Tensor("beta"), mean, var, Tensor("eps")[()]
+    return case.forward(index), forward_of("batch_norm_eval", case, x, *rest, *index)
+
+
+@law("cross_entropy", "is-nll-of-log-softmax", "cross_entropy(logits, labels) = nll_loss(log_softmax(logits), labels)")
+def cross_entropy_is_nll(case: Case, index: tuple[Index, ...]) -> Sides:
+    rows = Computed(lambda b, n, a: Tensor("logits")[b, n])
+    log_p = Computed(lambda i, c: forward_of("log_softmax", case, rows, i, c, 0, Renamed(case, N="C")))
+    return case.forward(index), forward_of("nll_loss", case, log_p, IndexTensor("labels"), index, case.size())
+
+
+# ---------------------------------------------------------------- attention
+@law(
+    "scaled_dot_product_attention",
+    "is-its-composition",
+    "attention(q, k, v) = matmul(softmax(scale q kᵀ), v)",
+    forms=("without mask",),
+)
+def attention_is_composition(case: Case, index: tuple[Index, ...]) -> Sides:
+    (b, n, f), size = index, case.size()
+    q, k, v = map(Tensor, "qkv")
+    scores = Computed(lambda b, m, n: size.scale * Sum(q[b, n, e] * k[b, m, e] for e in size.E))
+    weights = Computed(lambda m: forward_of("softmax", case, scores, b, m, n, Renamed(case, N="M")))
+    return case.forward(index), Sum(weights[m] * v[b, m, f] for m in size.M)
+
+
+@law(
+    "multi_head_attention",
+    "is-its-composition",
+    "multi_head_attention(x, wq, wk, wv, wo) = Σ_h attention(x wq[:, h], x wk[:, h], x wv[:, h]) wo[h]",
+)
+def heads_are_composition(case: Case, index: tuple[Index, ...]) -> Sides:
+    (b, n, d), size = index, case.size()
+
+    def projected(w: Tensor, h: Index, b: Index, n: Index, e: Index) -> Any:
+        return Sum(Tensor("x")[b, n, j] * w[j, h, e] for j in size.D)
+
+    def head(h: Index, e: Index) -> Any:
+        q, k, v = (Computed(partial(projected, Tensor(w), h)) for w in ("wq", "wk", "wv"))
+        keys = Renamed(case, M="N", F="E")
+        return forward_of("scaled_dot_product_attention", case, case, q, k, v, b, n, e, size.scale, keys)
+
+    return case.forward(index), Sum(head(h, e) * Tensor("wo")[h, e, d] for h in size.H for e in size.E)

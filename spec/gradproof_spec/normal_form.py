@@ -14,6 +14,7 @@ arguments are themselves normalised, so equal atoms are equal terms.
 """
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from functools import lru_cache, reduce
 from typing import NamedTuple
@@ -131,9 +132,9 @@ def _is_root(atom: Scalar) -> bool:
     return atom.op == "function" and atom.args[0] == "sqrt"
 
 
-def rename(flat: Flat) -> Flat:
-    """The same sum with fresh bound names."""
-    new = {name: variable(fresh_name(name)) for name, _ in flat.binders}
+def rename(flat: Flat, name_for: Callable[[str], str] = fresh_name) -> Flat:
+    """The same sum with other bound names."""
+    new = {name: variable(name_for(name)) for name, _ in flat.binders}
     return Flat(tuple((new[n].args[0], substitute(e, new)) for n, e in flat.binders),
                 sort_guards([substitute(g, new) for g in flat.guards]), substitute_monomial(flat.monomial, new))
 

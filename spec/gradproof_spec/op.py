@@ -112,6 +112,7 @@ class Op:
     domain       conditions on extents and attributes
     elements     tensor or real attribute -> the condition that each of its elements satisfies (it may take size too)
     kinks        boundary of a guard in the forward -> the weight of the side where the guard holds
+    kink_domain  further conditions under which the kinks are claimed to be Clarke subgradients
     ties         slopes where several candidates of a selection are best: "first" the first one's, "shared" their mean
     """
 
@@ -119,7 +120,9 @@ class Op:
                  elements: Mapping[str, Callable[..., Condition]] | None = None,
                  extents: Mapping[str, Callable[[Size], Index]] | None = None,
                  domain: Callable[[Size], Sequence[Condition]] | None = None,
-                 kinks: Mapping[str, Fraction | int] | None = None, ties: str = "first", variadic: str | None = None,
+                 kinks: Mapping[str, Fraction | int] | None = None,
+                 kink_domain: Callable[[Size], Sequence[Condition]] | None = None, ties: str = "first",
+                 variadic: str | None = None,
                  index_functions: IndexFunctions | None = None, source: str = "") -> None:
         self.name = name
         self.signatures = {"": signature} if isinstance(signature, str) else dict(signature)
@@ -129,6 +132,9 @@ class Op:
         self.extents = dict(extents or {})
         self.domain = domain
         self.kinks = {k: Fraction(v) for k, v in (kinks or {}).items()}
+        if ties not in ("first", "shared"):
+            raise SpecificationError(f"op {name}: ties={ties!r}: write 'first' or 'shared'")
+        self.kink_domain = kink_domain
         self.ties = ties
         self.variadic = variadic
         self.index_functions = index_functions
@@ -156,6 +162,13 @@ class Op:
             if len(set(t.axes)) < len(t.axes):
                 refuse(f"{t.name} has one axis twice", "use two names and say in the domain that they are equal")
         axes = {a for t in (*inputs, output) for a in t.axes}
+        taken = {"g", "size", "case", "batch", "index", "which"}
+        tangents = {"d" + t.name for t in inputs if not t.kind}
+        for name in (*names, *self.attributes, *self.reals, *self.selections):
+            if name in taken or name in tangents:
+                refuse(f"{name!r} already means something to the rules", "rename it")
+        if set(self.attributes) & set(self.reals):
+            refuse("an attribute is both an integer and a real", "name it once")
         for name in self.elements:
             if name not in (*names, *self.reals):
                 refuse(f"elements= names {name!r}, which is no tensor and no real attribute", "name one of them")
@@ -350,12 +363,20 @@ class Case:
 
     def element_hypotheses(self, prefix: str = "") -> tuple[Condition, ...]:
         """The same of one element of each tensor and attribute that has a condition."""
-        return tuple(self.known(access(n, *(() if n in self.op.reals else self.indices(n, prefix))))
-                     for n in self.op.elements)
+        found: list[Condition] = []
+        for n in self.op.elements:
+            i = () if n in self.op.reals else self.indices(n, prefix)
+            found += [*(self.in_bounds(n, i) if i else ()), self.element_condition(n, access(n, *i))]
+        return tuple(found)
 
     def known(self, element: Scalar) -> Condition:
-        """The same of an access term."""
-        return self.element_condition(element.args[0], element)
+        """The same of an access term, where it is an element of its tensor."""
+        name, *indices = element.args
+        holds = self.element_condition(name, element)
+        if holds != TRUE and name not in self.op.reals:
+            for i, n in zip(indices, self.shape(name), strict=False):
+                holds = ~in_range(i, n) | holds
+        return holds
 
     def in_bounds(self, name: str, indices: Sequence[Index]) -> tuple[Condition, ...]:
         return tuple(in_range(i, n) for i, n in zip(indices, self.shape(name), strict=True))

@@ -11,17 +11,20 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import lru_cache
-from itertools import product
+from functools import lru_cache, partial
+from itertools import chain, product
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from .array_evaluation import ArrayEvaluation, Entry, differing_entries
 from .derivative import derivative as formal_derivative
 from .evaluate import DivisionByZero, Environment, Exact, Inexact, Interval, Intervals, OutOfBounds, Undecided
 from .obligations import Outcome, Verdict
 from .op import Case
 from .printing import to_text
-from .terms import TRUE, Condition, Scalar, subterms, to_scalar, variable
+from .terms import TRUE, Condition, Scalar, numbered_binders, subterms, to_scalar, variable
 
 if TYPE_CHECKING:
     from .any_shape import Kink
@@ -30,6 +33,10 @@ SHAPES, POINTS_PER_SHAPE, MOST_PAIRS, LARGEST = 60, 6, 400, 4
 TRIES_FOR_ATTRIBUTES = 100
 QUICK_SHAPES, QUICK_POINTS, QUICK_PAIRS = 6, 2, 40
 Point = dict[str, dict[tuple[int, ...], Fraction]]  # tensor -> index -> value; missing entries are 0
+
+
+class NoPoint(Exception):
+    """No point of the domain was found to try."""
 
 
 @dataclass
@@ -48,6 +55,16 @@ class Counterexample:
     right: Any = None
     rule: str = ""  # for bounds: "forward", "jvp" or the input whose VJP is at fault
     fault: str = ""  # for bounds: what went wrong on evaluation
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How many points to try at a shape, at how many random entries, of which inputs' Jacobians."""
+
+    points: int = POINTS_PER_SHAPE
+    pairs: int = MOST_PAIRS
+    count_faults: bool = False
+    inputs: tuple[str, ...] = ()
 
 
 # ---------------------------------------------------------------- small shapes and points
@@ -171,6 +188,12 @@ def rule_term(case: Case, what: str) -> Scalar:
 
 
 @lru_cache(maxsize=512)
+def numbered_rule(case: Case, what: str) -> Scalar:
+    """The same with few bound names: equal sums are equal terms."""
+    return numbered_binders(rule_term(case, what))
+
+
+@lru_cache(maxsize=512)
 def kinks_of(case: Case) -> list[Kink]:
     from .any_shape import kinks
 
@@ -190,9 +213,15 @@ def search(kind: str, case: Case) -> Counterexample | None:
     return minimise(smaller_shape(found, _random(kind, case))) if found else None
 
 
-def quick_search(kind: str, case: Case, count_faults: bool = False) -> Counterexample | None:
-    """A few points at the most telling shapes. `count_faults`: a malformed rule is a finding of any kind."""
-    return _search(kind, case, telling_shapes(case)[:QUICK_SHAPES], QUICK_POINTS, QUICK_PAIRS, count_faults)
+def quick_search(
+    kind: str, case: Case, count_faults: bool = False, inputs: Sequence[str] = ()
+) -> Counterexample | None:
+    """A few points at the most telling shapes. `count_faults`: a malformed rule is a finding of any kind.
+
+    inputs   those whose derivatives are compared, all by default
+    """
+    effort = Effort(QUICK_POINTS, 0, count_faults, tuple(inputs))
+    return _search(kind, case, telling_shapes(case)[:QUICK_SHAPES], effort)
 
 
 def telling_shapes(case: Case) -> list[dict[str, int]]:
@@ -215,15 +244,13 @@ def telling_shapes(case: Case) -> list[dict[str, int]]:
 
 def thorough_search(kind: str, case: Case, count_faults: bool = False) -> Counterexample | None:
     """More points, from the smallest shape up."""
-    return _search(kind, case, spread(shapes(case), SHAPES), POINTS_PER_SHAPE, MOST_PAIRS, count_faults)
+    return _search(kind, case, spread(shapes(case), SHAPES), Effort(count_faults=count_faults))
 
 
-def _search(
-    kind: str, case: Case, among: Sequence[dict[str, int]], points: int, pairs: int, count_faults: bool
-) -> Counterexample | None:
+def _search(kind: str, case: Case, among: Sequence[dict[str, int]], effort: Effort) -> Counterexample | None:
     rng = _random(kind, case)
     for sizes in among:
-        found = search_shape(kind, case, sizes, rng, points, pairs, count_faults)
+        found = search_shape(kind, case, sizes, rng, effort)
         if found is not None:
             return found
     return None
@@ -239,7 +266,7 @@ def smaller_shape(found: Counterexample, rng: random.Random) -> Counterexample:
         for value in range(found.sizes[name]):
             sizes = {**found.sizes, name: value}
             if in_domain(found.case, sizes):
-                again = search_shape(found.kind, found.case, sizes, rng)
+                again = search_shape(found.kind, found.case, sizes, rng, Effort())
                 if again is not None and bool(again.fault) == bool(found.fault):
                     found = again
                     break
@@ -259,15 +286,13 @@ def search_shape(
     case: Case,
     sizes: dict[str, int],
     rng: random.Random,
-    points: int = POINTS_PER_SHAPE,
-    pairs: int = MOST_PAIRS,
-    count_faults: bool = False,
+    effort: Effort,
 ) -> Counterexample | None:
     """A counterexample at this shape, at one of a few random points on a grid where ties are likely."""
-    for _ in range(points):
-        primals = attribute_values(case, sizes, rng)
+    for _ in range(effort.points):
         integers: dict[str, dict[tuple[int, ...], int]] = {}
         try:
+            primals = attribute_values(case, sizes, rng)
             for t in case.inputs:
                 shape = extents(case, t.name, sizes)
                 if t.integer:
@@ -276,6 +301,8 @@ def search_shape(
                 else:
                     primals[t.name] = {c: drawn(case, t.name, sizes, rng, primals) for c in cells(shape)}
             negative = [n for n, e in zip(case.output.axes, extents(case, "g", sizes), strict=True) if e < 0]
+        except NoPoint:
+            continue
         except DivisionByZero:
             negative, fault = [], "An extent divides by 0."
         else:
@@ -283,7 +310,7 @@ def search_shape(
         if fault:
             return Counterexample(kind, case, sizes, {}, {}, rule="forward", fault=fault) if kind == "bounds" else None
         at = Evaluation(case, sizes, primals, integers)
-        found = find_fault(at) if kind == "bounds" else find_difference(kind, at, rng, pairs, count_faults)
+        found = find_fault(at) if kind == "bounds" else find_difference(kind, at, rng, effort)
         if found is not None:
             return found
     return None
@@ -292,21 +319,28 @@ def search_shape(
 def attribute_values(case: Case, sizes: dict[str, int], rng: random.Random) -> Point:
     """Values of the real attributes inside the domain."""
     values: Point = {}
-    for _ in range(TRIES_FOR_ATTRIBUTES if case.op.reals else 0):
+    for n in range(TRIES_FOR_ATTRIBUTES if case.op.reals else 0):
         values = {}
         for name in case.op.reals:
-            values[name] = {(): drawn(case, name, sizes, rng, values)}
+            values[name] = {(): drawn(case, name, sizes, rng, values) / (1 if n < 10 else rng.choice((1, 2, 3)))
+                                * (1 if n < 50 else rng.randint(1, 10))}
         if in_real_domain(case, sizes, values):
-            break
+            return values
+    if case.op.reals:
+        raise NoPoint("no values of the real attributes were found in the domain")
     return values
 
 
 def drawn(case: Case, name: str, sizes: dict[str, int], rng: random.Random, values: Point) -> Fraction:
     """A number of the grid that may be an element of this tensor."""
     q = Fraction(rng.randint(-2, 2))
-    while name in case.op.elements and not allowed(case, name, q, sizes, values):
-        q = Fraction(rng.randint(-2, 3))
-    return q
+    if name not in case.op.elements:
+        return q
+    for n in range(TRIES_FOR_ATTRIBUTES):  # whole numbers first, then fractions and larger ones
+        if allowed(case, name, q, sizes, values):
+            return q
+        q = Fraction(rng.randint(-3 - n, 3 + n), 1 if n < 10 else rng.choice((1, 2, 3, 4)))
+    raise NoPoint(f"no number was found that {name} may be")
 
 
 def allowed(case: Case, name: str, value: Fraction, sizes: dict[str, int], values: Point) -> bool:
@@ -323,19 +357,44 @@ def spread(found: list[dict[str, int]], count: int) -> list[dict[str, int]]:
     return found[:half] + [found[half + int(i * step)] for i in range(count - half)]
 
 
-def find_difference(
-    kind: str, at: Evaluation, rng: random.Random, most: int, count_faults: bool
-) -> Counterexample | None:
+def find_difference(kind: str, at: Evaluation, rng: random.Random, effort: Effort) -> Counterexample | None:
+    """First where floats say that the sides differ, then at some random entries."""
     case, sizes = at.case, at.sizes
-    outputs = list(cells(extents(case, "g", sizes)))
-    pairs = [(x, i, o) for x in case.differentiable for i in cells(extents(case, x, sizes)) for o in outputs]
-    if len(pairs) > most:
-        pairs = sorted(rng.sample(pairs, most))
-    for x, i, o in pairs:
-        found = compare(kind, at, x, i, o)
-        if found is not None and (not found.fault or count_faults):
+    inputs = effort.inputs or case.differentiable
+    likely = entries_that_differ_in_floats(kind, at, inputs) if kind != "kink" else iter(())
+    others = max(effort.pairs, QUICK_PAIRS) if kind == "kink" else effort.pairs
+    for entry in chain(likely, some_entries(case, sizes, rng, inputs, others)):
+        found = compare(kind, at, *entry)
+        if found is not None and (not found.fault or effort.count_faults):
             return found
     return None
+
+
+def entries_that_differ_in_floats(kind: str, at: Evaluation, inputs: Sequence[str]) -> Iterator[Entry]:
+    case, sizes = at.case, at.sizes
+
+    def shape(name: str) -> tuple[int, ...]:
+        return () if name in case.op.reals else extents(case, name, sizes)
+
+    def array(values: Mapping[tuple[int, ...], Any], name: str, dtype: Any) -> Any:
+        filled = np.zeros(shape(name), dtype)
+        for i, v in values.items():
+            filled[i] = v
+        return filled
+
+    tensors = {n: array(values, n, float) for n, values in at.primals.items()}
+    integers = {n: array(values, n, int) for n, values in at.integers.items()}
+    approximate = ArrayEvaluation(case, sizes, tensors, integers)
+    with np.errstate(all="ignore"):
+        yield from differing_entries(kind, case, approximate, partial(numbered_rule, case), shape, tuple(inputs))
+
+
+def some_entries(
+    case: Case, sizes: Mapping[str, int], rng: random.Random, inputs: Sequence[str], most: int
+) -> list[Entry]:
+    outputs = list(cells(extents(case, "g", sizes)))
+    entries = [(x, i, o) for x in inputs for i in cells(extents(case, x, sizes)) for o in outputs]
+    return entries if len(entries) <= most else rng.sample(entries, most)
 
 
 def find_fault(at: Evaluation) -> Counterexample | None:

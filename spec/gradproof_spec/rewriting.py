@@ -16,7 +16,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from itertools import permutations
+from itertools import count, islice, permutations, product
+from typing import Any
 
 from .index_algebra import canonical, from_polynomial, index_polynomial, negate
 from .normal_form import (
@@ -33,6 +34,7 @@ from .normal_form import (
     rename,
     sort_guards,
     substitute_monomial,
+    to_term,
 )
 from .solver import Solver
 from .terms import (
@@ -41,9 +43,12 @@ from .terms import (
     Index,
     Scalar,
     Term,
+    conjunction,
     equal,
     free_variables,
+    function,
     in_range,
+    replace,
     substitute,
     subterms,
     to_index,
@@ -54,7 +59,7 @@ from .terms import (
 Binders = tuple[tuple[str, Index], ...]
 Hypotheses = tuple[Condition, ...]
 CLEARING_DEPTH = 2
-MAX_BINDERS_TO_PERMUTE = 6
+MAX_BINDERS_TO_PERMUTE, MOST_PAIRINGS = 5, 200
 
 
 def ranges(binders: Sequence[tuple[str, Index]]) -> Hypotheses:
@@ -66,6 +71,7 @@ class Rewriter:
         self.solver = solver
         self.normal_form = Normalizer()
         self.residual: Polynomial = {}
+        self._known_uses: dict[Flat, list[Any]] = {}
 
     def proved(self, hypotheses: Sequence[Condition], goal: Condition) -> bool:
         return self.solver.valid(hypotheses, goal) is True
@@ -142,10 +148,15 @@ class Rewriter:
 
         It is where some term h that contains it has no guard that those of f do not imply, and no empty sum around it.
         """
-        known = (*hypotheses, *f.guards)
-        return any(all(g in f.guards or self.proved(known, g) for g in h.guards) and all(
-            not free_variables(e) & {n for n, _ in h.binders} and self.proved(known, e >= 1)
-            for _, e in h.binders) for h in with_d)
+        known = (*hypotheses, *ranges(f.binders), *f.guards)
+
+        def reads(h: Flat) -> bool:
+            own = {n for n, e in h.binders if (n, e) not in f.binders}  # a shared one: at the index at which f counts
+            return not any(free_variables(t) & own for t in (*h.guards, *(e for _, e in h.binders))) and all(
+                g in f.guards or self.proved(known, g) for g in h.guards) and all(
+                self.proved(known, e >= 1) for n, e in h.binders if n in own)
+
+        return any(map(reads, with_d))
 
     def equal_terms_quietly(self, a: Scalar, b: Scalar, hypotheses: Hypotheses) -> bool:
         kept = self.residual
@@ -154,23 +165,73 @@ class Rewriter:
         finally:
             self.residual = kept
 
+    def simplified_arguments(self, t: Scalar, hypotheses: Sequence[Condition]) -> Scalar:
+        """t with the arguments of its functions simplified, inner ones first, where no sum binds what they mention."""
+        bound = {x.args[0] for x in subterms(t) if x.op == "sum"}
+
+        def step(x: Term) -> Term | None:
+            if x.op != "function" or free_variables(x) & bound:
+                return None
+            argument: Polynomial = {}
+            for flat, c in self.normal_form(replace(x.args[1], step)).items():
+                for f, d in self.simplify(flat, c, tuple(hypotheses)).items():
+                    argument = add(argument, {numbered(f): d})  # equal up to bound names is equal
+            return function(x.args[0], to_term(argument))
+
+        return replace(t, step)
+
     # ------------------------------------------------------------ matching up to bound names
     def match(self, t: Flat, base: Flat, hypotheses: Hypotheses) -> list[Condition] | None:
         """Guards of t in base's names, if t's monomial is base's wherever they hold, else None."""
         if len(t.binders) != len(base.binders) or _heads(t.monomial) != _heads(base.monomial):
             return None
-        if len(t.binders) > MAX_BINDERS_TO_PERMUTE:
-            return None
-        for targets in permutations(base.binders):
+        for k, targets in enumerate(self._pairings(t, base)):
             renaming = {name: variable(new) for (name, _), (new, _) in zip(t.binders, targets, strict=True)}
-            if not all(self._same_index(substitute(extent, renaming), other, hypotheses)
-                       for (_, extent), (_, other) in zip(t.binders, targets, strict=True)):
-                continue
+            own = tuple((new, substitute(e, renaming)) for (_, e), (new, _) in zip(t.binders, targets, strict=True))
+            other = [(v, e, f) for (v, e), (_, f) in zip(own, targets, strict=True)
+                     if not self._same_index(e, f, hypotheses)]
             guards = [substitute(g, renaming) for g in t.guards]
+            if other:  # Σ_{v<E} [G] = Σ_{v<F} [G and v < E] where G implies v < F; tried in one order only
+                if k > 0 or not self.proved((*hypotheses, *ranges(own), *guards), conjunction(
+                        [variable(v) < f for v, _, f in other])):
+                    continue
+                guards += [variable(v) < e for v, e, _ in other]
             context = hypotheses + ranges(base.binders) + tuple(guards)
             if self._same_monomial(substitute_monomial(t.monomial, renaming), base.monomial, context):
                 return guards
         return None
+
+    def _pairings(self, t: Flat, base: Flat) -> Iterator[Binders]:
+        """Orders of base's binders to try for those of t: first those in which each binder is used alike."""
+        used, wanted = self._uses(base), self._uses(t)
+        alike = [[k for k, use in enumerate(used) if use == want] for want in wanted]
+
+        def extend(chosen: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+            if len(chosen) == len(alike):
+                yield chosen
+            else:
+                for k in alike[len(chosen)]:
+                    if k not in chosen:
+                        yield from extend((*chosen, k))
+
+        tried = set()
+        for order in islice(extend(()), MOST_PAIRINGS):
+            tried.add(order)
+            yield tuple(base.binders[k] for k in order)
+        if len(t.binders) <= MAX_BINDERS_TO_PERMUTE:
+            for order in permutations(range(len(t.binders))):
+                if order not in tried:
+                    yield tuple(base.binders[k] for k in order)
+
+    def _uses(self, t: Flat) -> list[Any]:
+        """For each binder its extent and how the atoms use it, the same whatever the bound names are."""
+        if t not in self._known_uses:
+            bound = {name for name, _ in t.binders}
+            self._known_uses[t] = [
+                (fingerprint(extent, bound, name),
+                 sorted((fingerprint(a, bound, name), e) for a, e in t.monomial if name in free_variables(a)))
+                for name, extent in t.binders]
+        return self._known_uses[t]
 
     def _same_index(self, a: Index, b: Index, hypotheses: Sequence[Condition]) -> bool:
         return canonical(a) == canonical(b) or self.proved(hypotheses, equal(a, b))
@@ -219,12 +280,12 @@ class Rewriter:
         again = True
         while again:
             again = False
-            for name, extent in binders:
-                context = hypotheses + ranges(binders) + tuple(guards)
-                candidates = [w for g in guards for w in witnesses(g, name, guards)]
+            context = hypotheses + ranges(binders) + tuple(guards)
+            for divided, (name, extent) in product((False, True), sorted(binders, key=lambda b: b[1].digest)):
+                candidates = [w for g in guards for h in disjuncts(g) for w in witnesses(h, name, guards)]
                 if _is_equated(extent, hypotheses):
                     candidates.append(to_index(0))  # a hypothesis may say that the extent is 1
-                witness = next((w for w in candidates if name not in free_variables(w)
+                witness = next((w for w in candidates if name not in free_variables(w) and _has_division(w) == divided
                                 and self.proved(context, equal(variable(name), w))), None)
                 if witness is None or any(name in free_variables(e) for _, e in binders):
                     continue
@@ -290,6 +351,8 @@ class Rewriter:
 
     def _constant_sums(self, binders: Binders, guards: list[Condition], monomial: Monomial,
                        hypotheses: Hypotheses) -> tuple[Binders, list[Index]]:
+        divides = any(a.op == "reciprocal" or e < 0 for a, e in monomial)
+        least = 1 if divides else 0  # a divisor is read only if there is a term
         used: set[str] = set().union(*(free_variables(g) for g in guards), *(free_variables(a) for a, _ in monomial))
         extents = []
         for name, extent in binders:
@@ -298,7 +361,7 @@ class Rewriter:
                 continue
             if free_variables(extent) & {n for n, _ in rest}:
                 continue  # the factor would leave the sum that binds it
-            if self.proved((*hypotheses, *ranges(rest), *guards), extent >= 0):
+            if self.proved((*hypotheses, *ranges(rest), *guards), extent >= least):
                 binders = rest
                 extents.append(extent)
         return binders, extents
@@ -329,9 +392,48 @@ class Rewriter:
                 if self.match(Flat(((name, extent),), (), inside), rename(z_flat), others) is not None:
                     rest = tuple((a, k - (a == atom)) for a, k in flat.monomial
                                  if (a, k) not in inside and (a != atom or k > 1))
-                    left = Flat(tuple(b for b in flat.binders if b[0] != name), flat.guards, rest)
+                    left = Flat(tuple(b for b in flat.binders if b[0] != name),  # over nothing the sum is 0, not 1
+                                sort_guards((*flat.guards, extent >= 1)), rest)
                     return self.simplify(left, c / z_c, hypotheses)
         return p
+
+
+def fingerprint(t: Term, bound: set[str], marked: str) -> int:
+    """The same number for terms that differ in bound names and in the order of sums and products only.
+
+    Untrusted: it orders what is tried.
+    """
+    inner = {x.args[0] for x in subterms(t) if x.op == "sum"}
+    done: dict[Term, int] = {}
+
+    def operands(op: str, x: Term) -> list[int]:
+        return [i for a in x.args for i in (operands(op, a) if a.op == op else [go(a)])]
+
+    def go(x: Any) -> int:
+        if not isinstance(x, Term):
+            return hash(x)
+        if x not in done:
+            if x.op == "variable":
+                name = x.args[0]
+                kind = "marked" if name == marked else "bound" if name in bound or name in inner else name
+                done[x] = hash(kind)
+            elif x.op in ("add", "mul", "+", "*", "and", "or", "index==", "value=="):
+                done[x] = hash((x.op, *sorted(operands(x.op, x))))
+            else:
+                done[x] = hash((x.op, *map(go, x.args[1:] if x.op == "sum" else x.args)))
+        return done[x]
+
+    return go(t)
+
+
+def disjuncts(c: Condition) -> list[Condition]:
+    return [d for a in c.args for d in disjuncts(a)] if c.op == "or" else [c]
+
+
+def numbered(flat: Flat) -> Flat:
+    """The same sum with its bound names numbered in order."""
+    number = count()
+    return rename(flat, lambda _: f"k#{next(number)}:")
 
 
 def _collect(terms: list[tuple[Flat, Fraction]]) -> Polynomial:
@@ -387,6 +489,8 @@ def witnesses(g: Condition, name: str, guards: Sequence[Condition]) -> Iterator[
         if list(factor) == [()] and abs(factor[()]) == 1:
             yield from_polynomial(rest if factor[()] == 1 else negate(rest))
         else:
+            if all(c < 0 for c in factor.values()):  # the same quotient whichever way round the equality stands
+                rest, factor = negate(rest), negate(factor)
             yield from_polynomial(rest) // from_polynomial(factor)
             yield from_polynomial(negate(rest)) // from_polynomial(negate(factor))
     for m in inside:  # x // c = a, perhaps with x % c = b:  x = a c + b

@@ -101,7 +101,7 @@ class Translation:
         if t.op == "constant":
             return _integer(t.args[0])
         if t.op == "variable":
-            return self.call(t.args[0], (), "Int", "Int")
+            return self.call(f"{t.args[0]} ", (), "Int", "Int")
         if t.op == "apply":
             self.applications[t] = None
             return self.call(f"index {t.args[0]}", map(self.term, t.args[1:]), "Int", "Int")
@@ -137,7 +137,7 @@ class Translation:
             return f"(ite {' '.join(map(self.term, t.args))})"
         if t.op == "function":
             inner = self.term(t.args[1])
-            text = self.call(t.args[0], (inner,), "Real", "Real")
+            text = self.call(f"function {t.args[0]}", (inner,), "Real", "Real")  # z3 has a sin of its own
             if t.args[0] == "exp":
                 self.facts[f"(> {text} 0.0)"] = None
             if t.args[0] in ("tanh", "sin", "cos", "erf"):
@@ -149,7 +149,7 @@ class Translation:
         free = free_variables(t)
         names = list(dict.fromkeys(x.args[0] for x in subterms(t) if x.op == "variable" and x.args[0] in free))
         function = substitute(t, {n: variable(f"argument {k}") for k, n in enumerate(names)})
-        arguments = [self.call(n, (), "Int", "Int") for n in names]
+        arguments = [self.term(variable(n)) for n in names]
         text = self.call(f"{t.op} {function.digest.hex()}", arguments, "Int", "Real")
         if t.op == "reciprocal":
             inner = self.term(t.args[0])

@@ -12,7 +12,7 @@ Python's operators build terms; `equal(a, b)` is equality as a condition, becaus
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
 from hashlib import blake2b
 from itertools import count
@@ -21,7 +21,8 @@ from typing import Any, TypeVar, overload
 __all__ = [
     "Condition", "ConditionTensor", "Extent", "FALSE", "Index", "IndexTensor", "ONE", "PI", "Scalar", "Sum", "TRUE",
     "Tensor", "ZERO",
-    "access", "apply", "atom_conditions", "conjuncts", "equal", "flatten_indices", "free_variables", "fresh_name",
+    "access", "apply", "atom_conditions", "conjunction", "conjuncts", "equal", "flatten_indices", "free_variables",
+    "fresh_name",
     "fresh_names", "function", "in_range", "indicator", "numbered_binders", "product_factors", "rename_binders",
     "replace", "scalar_sum", "subterms", "substitute", "to_index", "to_scalar", "variable", "where",
 ]
@@ -574,6 +575,13 @@ def conjuncts(c: Condition) -> list[Condition]:
     if c.op == "and":
         return conjuncts(c.args[0]) + conjuncts(c.args[1])
     return [] if c == TRUE else [c]
+
+
+def conjunction(conditions: Iterable[Condition]) -> Condition:
+    result = TRUE
+    for c in conditions:
+        result = result & c
+    return result
 
 
 def product_factors(t: Scalar) -> list[Scalar]:

@@ -42,7 +42,8 @@ class Call:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return next(x.dtype for x in self.arrays if x.dtype.kind == "f")
+        floats = (x.dtype for x in self.arrays if x.dtype.kind == "f")
+        return next(floats, None) or np.dtype(self.attributes["dtype"])
 
     @property
     def names(self) -> list[str]:
@@ -50,8 +51,16 @@ class Call:
         return [f"x{k}" for k in range(len(self.arrays))] if op.variadic else list(op.inputs[: len(self.arrays)])
 
     def function(self) -> Callable[..., Any]:
-        f, attributes = getattr(gradproof, self.op), self.attributes
-        return (lambda *xs: f(xs, **attributes)) if RUNTIME[self.op].variadic else lambda *xs: f(*xs, **attributes)
+        f, first = getattr(gradproof, self.op), self.first
+        keywords = {n: v for n, v in self.attributes.items() if n not in FIRST.get(self.op, ())}
+        if RUNTIME[self.op].variadic and not first:
+            return lambda *xs: f(xs, **keywords)
+        return lambda *xs: f(*first, *xs, **keywords)
+
+    @property
+    def first(self) -> list[Any]:
+        """The attributes that stand before the arrays."""
+        return [self.attributes[n] for n in FIRST.get(self.op, ())]
 
     def expected_shape(self, result: str) -> Shape | None:
         if result in ("y", "dy"):
@@ -62,7 +71,8 @@ class Call:
         """The call, to be pasted below `import numpy as np, gradproof`."""
         names = ", ".join(self.names)
         inside = f"[{names}]" if RUNTIME[self.op].variadic else names
-        f = f"gradproof.{self.op}({inside}{''.join(f', {k}={v!r}' for k, v in self.attributes.items())})"
+        arguments = ", ".join(filter(None, (inside, *(f"{k}={v!r}" for k, v in self.attributes.items()))))
+        f = f"gradproof.{self.op}({arguments})"
         tangents = [f"d{n}" if d is not None else "None" for n, d in zip(self.names, self.directions, strict=False)]
         shown = {
             "forward": f,
@@ -83,12 +93,16 @@ def array_text(x: Any) -> str:
 # ---------------------------------------------------------------- hypothesis makes calls
 @dataclass(frozen=True)
 class Form:
-    """Shapes of the real inputs and of the output, attributes, and the integer or Boolean array if the op takes one."""
+    """Shapes of the real inputs and of the output, attributes, and the integer or Boolean array if the op takes one.
+
+    label   of the op's form, where the conditions on the elements are not those of the first
+    """
 
     shapes: Sequence[Shape]
     out: Shape
     attributes: Mapping[str, Any] = field(default_factory=dict)
     indices: np.ndarray | None = None
+    label: str = ""
 
 
 EXTENTS, FULL = (st.sampled_from(n) for n in ((2, 1, 3, 2, 3, 0, 2, 3), (2, 1, 3)))
@@ -109,19 +123,21 @@ def narrowed(draw: Draw, shape: Shape) -> Shape:
 Maker = Callable[[Draw], Form]
 FORMS: dict[str, Maker] = {}
 NEVER_OVERFLOWS_FIRST: dict[str, tuple[str, ...]] = {}
+FIRST: dict[str, tuple[str, ...]] = {}
 
 
-def form(*ops: str, never_overflows_first: str = "") -> Callable[[Maker], Maker]:
+def form(*ops: str, never_overflows_first: str = "", first: tuple[str, ...] = ()) -> Callable[[Maker], Maker]:
     """Declare how calls of these ops are made (by the decorated function).
 
     never_overflows_first   the directions whose every result must have a bound if it is a float at all: no intermediate
                             may overflow before it does. The others add or multiply on the way (vjp: over what was
                             broadcast).
+    first                   attributes that stand before the arrays (einsum's equation); the arrays are then not a list
     """
 
     def register(make: Maker) -> Maker:
         for op in ops:
-            FORMS[op], NEVER_OVERFLOWS_FIRST[op] = make, tuple(never_overflows_first.split())
+            FORMS[op], NEVER_OVERFLOWS_FIRST[op], FIRST[op] = make, tuple(never_overflows_first.split()), first
         return make
 
     return register
@@ -159,15 +175,25 @@ def integer_inputs(op: str) -> set[str]:
     return {t.name for t in OPS[op].cases[-1].inputs if t.integer}
 
 
-def inside_domain(op: str, name: str, attributes: Mapping[str, Any]) -> Callable[[float], bool] | None:
+def inside_domain(
+    op: str, name: str, attributes: Mapping[str, Any], label: str = "", sizes: Mapping[str, int] | None = None
+) -> Callable[[float], bool] | None:
     """Whether a float may be an element of this input, where the specification has a condition on it."""
     spec = OPS[op]
     if name not in spec.elements:
         return None
-    case = spec.cases[0]
+    case = next((c for c in spec.cases if c.label == label), spec.cases[0])
     reals = {n: (lambda n=n: Fraction(float(attributes[n]))) for n in spec.reals}
-    environment = Environment(case, {}, reals)
+    environment = Environment(case, dict(sizes or {}), reals)
     return lambda x: bool(environment.condition(case.element_condition(name, to_scalar(Fraction(x)))))
+
+
+def inside(x: float, holds: Callable[[float], bool]) -> float:
+    """x if it is in the domain, else a number near it that is."""
+    near = (x, abs(x), 1.0, -abs(x), -1.0, 0.5, -0.5, 0.25, 2.0, 4.0, 8.0)
+    if (found := next((v for v in near if holds(v)), None)) is None:
+        raise LookupError("no number of the domain was found: add one to link.calls.inside")
+    return found
 
 
 def _array(
@@ -181,7 +207,7 @@ def _array(
     else:
         x = np.array(draw(st.lists(numbers, min_size=size, max_size=size)), dtype).reshape(shape)
     if holds is not None:
-        x = np.array([next(v for v in (e, abs(e), 1.0) if holds(v)) for e in x.ravel().tolist()], dtype).reshape(shape)
+        x = np.array([inside(e, holds) for e in x.ravel().tolist()], dtype).reshape(shape)
     arrangement = draw(st.sampled_from(list(ARRANGED)[: None if shape else 2]))
     return ARRANGED[arrangement](x), arrangement.format(array_text(x), shape=shape)
 
@@ -194,7 +220,7 @@ def calls(draw: Draw, op: str, direction: str, way: str) -> Call:
     names = [f"x{k}" for k in range(len(made.shapes))] if runtime.variadic else list(runtime.inputs)
     if made.indices is not None:
         names.remove(integer := next(n for n in names if n in integer_inputs(op)))
-    inside = [inside_domain(op, n, made.attributes) for n in names[: len(made.shapes)]]
+    inside = [inside_domain(op, n, made.attributes, made.label) for n in names[: len(made.shapes)]]
     arrays = [_array(draw, s, dtype, way, holds) for s, holds in zip(made.shapes, inside, strict=True)]
     along = {"forward": [], "jvp": made.shapes, "vjp": [made.out]}[direction]
     directions: list[tuple[Any, str]] = [_array(draw, s, dtype, way) for s in along]

@@ -7,14 +7,18 @@ share; what an op means is declared in ops/<family>.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
+from inspect import signature
 from math import prod
 from typing import Any, TypeVar
+from unittest.mock import patch
 
 import numpy as np
 
-from ..op import OPS, Case
+from ..op import OPS, Case, TensorType
 
 Shape = tuple[int, ...]
 Layout = Callable[[Any], Any]
@@ -28,12 +32,37 @@ class Correspondence:
 
     layout   for each input and the output: a runtime array to an array indexed as the specification indexes it
     absent   inputs that the call leaves out: they are 0 in the specification (a missing bias)
+    sources  inputs that the kernel draws itself (random numbers) -> the function of the runtime that gives them. The
+             proofs hold for whatever it gives
     """
 
     case: Case
     sizes: dict[str, int]
     layout: Mapping[str, Layout] = field(default_factory=dict)
     absent: frozenset[str] = frozenset()
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def passed(self) -> list[TensorType]:
+        """The inputs that the call passes."""
+        return [t for t in self.case.inputs if t.name not in self.absent and t.name not in self.sources]
+
+    def drawn(self, attributes: Mapping[str, Any]) -> dict[str, Any]:
+        """What the sources give, from the attributes of the call that their parameters name."""
+        found = {}
+        for name, place in self.sources.items():
+            module, _, function = place.rpartition(".")
+            draw = getattr(import_module(module), function)
+            found[name] = draw(**{p: attributes[p] for p in signature(draw).parameters})
+        return found
+
+    @contextmanager
+    def drawing(self, make: Callable[[str, Shape], Any]) -> Iterator[None]:
+        """Meanwhile the sources give make(name of the input, shape)."""
+        with ExitStack() as stack:
+            for name, place in self.sources.items():
+                stack.enter_context(patch(place, lambda shape, *_, name=name, **__: make(name, shape)))
+            yield
 
     def to_spec(self, name: str, array: Any) -> Any:
         return self.layout.get(name, _same)(array)

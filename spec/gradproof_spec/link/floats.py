@@ -87,6 +87,16 @@ def on_pairs(call: Call, direction: str) -> Arrays:
     return {name: np.asarray(lift(np.asarray(x).view(np.ndarray)), dtype=object) for name, x in found.items()}
 
 
+def enclosures(x: Any) -> Any:
+    """Floats as intervals; other arrays as they are."""
+    if x is None or x.dtype.kind != "f":
+        return x
+    values = np.empty(x.shape, dtype=object)
+    for i in np.ndindex(*x.shape):
+        values[i] = interval(float(x[i]))
+    return values
+
+
 def exactly(call: Call, direction: str) -> Arrays:
     """Enclosures of the exact values at the current precision."""
 
@@ -152,7 +162,7 @@ class Entry:
 
     @property
     def names(self) -> list[str]:
-        return [t.name for t in self.link.case.inputs if t.name not in self.link.absent]
+        return [t.name for t in self.link.passed]
 
     def array(self, rule: str, tensor: str) -> Any:
         """What the rule gives for each element of a tensor, in the runtime's layout."""
@@ -170,7 +180,7 @@ def _specified(op: Any, inputs: Any, attributes: Any, tangents: Any = None, g: A
     shapes = [x.shape for x in inputs]
     link = correspondence(op.name, shapes, attributes)
     case, zero = link.case, iv.mpf(0)
-    present = [t for t in case.inputs if t.name not in link.absent]
+    present = link.passed
     tensors: dict[str, Callable[..., Any]] = {n: lambda *i: zero for t in case.inputs for n in (t.name, "d" + t.name)}
     indices: dict[str, Callable[..., int]] = {}
 
@@ -185,6 +195,8 @@ def _specified(op: Any, inputs: Any, attributes: Any, tangents: Any = None, g: A
         tensors[t.name] = reader(t.name, inputs[k])
         if tangents is not None and tangents[k] is not None:
             tensors["d" + t.name] = reader(t.name, tangents[k])
+    for name, x in link.drawn(attributes).items():
+        tensors[name] = reader(name, enclosures(x))
     if g is not None:
         tensors["g"] = reader(case.output.name, g)
     for name in case.op.reals:  # read as in a run on pairs: 1e-5 is the decimal

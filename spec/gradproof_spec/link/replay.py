@@ -7,14 +7,27 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import gradproof  # noqa: F401  fills the table
+from gradproof.errors import GradproofError
 from gradproof.op import OPS as RUNTIME
 
+from ..evaluate import Environment
 from ..obligations import Outcome, Verdict
-from .cases import ATTRIBUTES, runtime_attributes
+from ..op import Case
+from .cases import ATTRIBUTES, runtime_attributes, runtime_shapes
 
 if TYPE_CHECKING:
     from ..refute import Counterexample
     from .kernels import Run
+
+
+class Sizes:
+    """Extents and attributes of a case by name, as numbers."""
+
+    def __init__(self, case: Case, sizes: dict[str, int]) -> None:
+        self._size, self._environment = case.size(), Environment(case, dict(sizes), {})
+
+    def __getattr__(self, name: str) -> int:
+        return self._environment.index(getattr(self._size, name))
 
 
 def replay(found: Counterexample) -> str:
@@ -28,20 +41,27 @@ def replay(found: Counterexample) -> str:
     op = RUNTIME[case.op.name]
     attributes = runtime_attributes(case, found.sizes) | {p: float(found.primals[p][()]) for p in case.op.reals}
 
+    shapes, out_shape = runtime_shapes(case, Sizes(case, found.sizes))
+    shape = dict(zip((t.name for t in case.inputs), shapes, strict=True)) | {"g": out_shape}
+
     def array(name: str, tensor: str, unit: tuple[int, ...] | None = None) -> Any:
         values = np.zeros(extents(case, tensor, found.sizes))
         for i, v in ({unit: 1} if unit is not None else found.primals.get(name, {})).items():
             values[i] = float(v)
-        return values
+        return values.reshape(shape[tensor])
 
     inputs = []
     for t in case.inputs:
         if t.integer:
             values = [v for _, v in sorted(found.integers[t.name].items())]
             dtype = bool if t.kind == "bool" else int
-            inputs.append(np.array(values, dtype).reshape(extents(case, t.name, found.sizes)))
+            inputs.append(np.array(values, dtype).reshape(shape[t.name]))
         else:
             inputs.append(array(t.name, t.name))
+    try:
+        op.shape(*shapes, **attributes)
+    except GradproofError:
+        return ""  # the runtime refuses what the refuted specification allows
     out, residual = op.evaluate(tuple(inputs), **attributes)
     names = [t.name for t in case.inputs]
     if found.kind == "adjoint":
@@ -54,12 +74,13 @@ def replay(found: Counterexample) -> str:
         tangents = tuple(array("d" + n, n, found.i) if n == found.x else None for n in names)
         if case.op.variadic:
             tangents = tuple(
-                array("d" + n, n, found.i) if n == found.x else np.zeros(extents(case, n, found.sizes)) for n in names
+                array("d" + n, n, found.i) if n == found.x else np.zeros(shape[n]) for n in names
             )
         value = op.jvp(tangents, tuple(inputs), out, residual, **attributes)
         entry, at = element("d" + case.output.name, found.o), found.o
     assert value is not None
-    number = float(np.asarray(value)[at])
+    tensor = found.x if found.kind == "adjoint" else "g"
+    number = float(np.asarray(value).reshape(extents(case, tensor, found.sizes))[at])
     left, right = (float((v.lo + v.hi) / 2) if hasattr(v, "lo") else float(v) for v in (found.left, found.right))
     tolerance = 1e-9 * (1 + abs(left) + abs(right))
     if abs(number - left) <= tolerance:

@@ -239,6 +239,8 @@ class PairArray(ObjectArray):
     meanings: ClassVar[RunningError]
 
     def _reduce(self, ufunc: np.ufunc, method: str, raw: Any, *more: Any, **options: Any) -> Any:
+        if ufunc is np.add and method == "reduceat":
+            return self.meanings.any_order.reduceat(self._lifted(raw), *more, **options)
         if ufunc is np.add and method == "reduce" and options.pop("initial", None) in (None, np._NoValue) and not more:
             result = self.meanings.any_order.reduce(self._lifted(raw), **options)
             return result if isinstance(result, np.ndarray) else self.meanings.lift(result)

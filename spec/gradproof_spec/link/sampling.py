@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..evaluate import DivisionByZero, Environment, Interval, Intervals, OutOfBounds, Undecided
-from .calls import inside_domain
+from .calls import inside, inside_domain
 
 if TYPE_CHECKING:
     from .kernels import Run
@@ -58,13 +58,14 @@ def draw(run: Run, rng: random.Random, largest: int) -> dict[str, Any]:
         found = []
         for _ in range(int(np.prod(shape))):
             value = float(rng.randint(-largest, largest))
-            found.append(value if holds is None or holds(value) else next(v for v in (abs(value), 1.0) if holds(v)))
+            found.append(value if holds is None or holds(value) else inside(value, holds))
         return np.array(found).reshape(shape)
 
     values: dict[str, Any] = {}
     integers = run.integers()
+    values |= run.link.drawn(run.example.attributes)
     for n, shape in zip(run.names(), run.example.shapes, strict=True):
-        holds = inside_domain(run.example.op, n, run.example.attributes)
+        holds = inside_domain(run.example.op, n, run.example.attributes, run.link.case.label, run.link.sizes)
         values[n] = integers[n] if n in integers else array(shape, holds)
         if n in run.link.case.differentiable:
             values["d" + n] = array(shape)

@@ -18,7 +18,7 @@ from gradproof.op import OPS as RUNTIME
 from ..obligations import Obligation, Outcome, Verdict
 from ..op import OPS, Case, Op
 from ..solver import Solver
-from ..symbolic import SymbolicInteger, Unsupported, explore
+from ..symbolic import SymbolicInteger, Unsupported, explore, symbols
 from ..terms import TRUE, Condition, Index, atom_conditions, equal, to_index, variable
 from .cases import runtime_attributes, runtime_shapes
 
@@ -43,7 +43,7 @@ def on_integers(case: Case) -> tuple[list[Any], dict[str, Any], Any]:
     """Input shapes, attributes and output shape of the runtime's shape rule, as symbolic integers."""
     shapes, out = runtime_shapes(case, SymbolicSize(case))
     attributes = runtime_attributes(case, {name: SymbolicInteger(variable(name)) for name in case.symbols})
-    return shapes, attributes | {p: 1.0 for p in case.op.reals}, out
+    return shapes, attributes | {p: symbols(p, ()) for p in case.op.reals}, out
 
 
 def require(solver: Solver, hypotheses: Sequence[Condition], goal: Condition, what: str) -> None:
@@ -54,8 +54,8 @@ def require(solver: Solver, hypotheses: Sequence[Condition], goal: Condition, wh
 
 def prove_case(case: Case) -> int:
     """The number of paths, or NotShown."""
-    solver = Solver()
-    domain = case.shape_hypotheses()
+    solver = Solver(known=lambda x: case.element_condition(x.args[0], x))
+    domain = case.hypotheses()
     shapes, attributes, extents = on_integers(case)
     rule = RUNTIME[case.op.name].shape
     found = explore(
@@ -88,21 +88,28 @@ def _term(n: Any) -> Index:
 
 
 def window_facts(case: Case) -> Iterator[tuple[Condition, str]]:
-    """For windows of an input axis: the last one fits, and one more would not."""
-    size = case.size()
-    for output, (axis, window) in {"P": ("H", "U"), "Q": ("W", "V")}.items():
-        if output not in case.op.extents or f"stride_{axis.lower()}" not in case.op.attributes:
+    """Windows of an input axis: the last one fits, and one more would not. An axis that a transposed convolution
+    computes: a convolution has as many windows on it as there were."""
+    size, attributes = case.size(), case.op.attributes
+    present = {axis for t in (*case.inputs, case.output) for axis in t.axes}
+    for axis, window, windows in (("D", "T", "R"), ("H", "U", "P"), ("W", "V", "Q")):
+        if axis not in present or f"stride_{axis.lower()}" not in attributes:
             continue
-        count, extent, length = getattr(size, output), getattr(size, axis), getattr(size, window)
+        extent, taps, count = (getattr(size, name) for name in (axis, window, windows))
         stride, padding = (getattr(size, f"{name}_{axis.lower()}") for name in ("stride", "padding"))
-        yield stride * (count - 1) + length <= extent + 2 * padding, f"the last window along {axis} does not fit"
-        yield stride * count + length > extent + 2 * padding, f"one more window along {axis} would fit"
+        dilation = getattr(size, f"dilation_{axis.lower()}") if f"dilation_{axis.lower()}" in attributes else 1
+        length, padded = dilation * (taps - 1) + 1, extent + 2 * padding
+        if axis in case.op.extents:
+            yield equal((padded - length) // stride + 1, count), f"a convolution of {axis} does not give {windows}"
+        else:
+            yield stride * (count - 1) + length <= padded, f"the last window along {axis} does not fit"
+            yield stride * count + length > padded, f"one more window along {axis} would fit"
         yield count >= 1, f"there is no window along {axis}"
 
 
 def require_raises_outside(case: Case) -> None:
     """Where the shape rule returns and the output is not empty, the domain holds: nothing else is accepted."""
-    solver = Solver()
+    solver = Solver(known=lambda x: case.element_condition(x.args[0], x))
     size = case.size()
     axes = [s for s in case.symbols if s not in case.op.attributes]
     free = tuple(getattr(size, a) >= 0 for a in axes)
@@ -114,6 +121,8 @@ def require_raises_outside(case: Case) -> None:
         catch=(GradproofError,),
         feasible=solver.satisfiable,
     )
+    if not found.complete:
+        raise NotShown(found.reason, unknown=True)
     for path in found.paths:
         if path.exception is None:
             not_empty = [_term(n) >= 1 for n in path.result]

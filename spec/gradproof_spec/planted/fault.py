@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from .. import any_shape, laws
+from .. import any_shape, laws  # noqa: F401  `laws` states them
+from ..law import LAWS
+from ..law import prove as prove_law
 from ..obligations import Obligation, Outcome, Verdict
 from ..op import OPS, Op
 
@@ -55,7 +57,7 @@ def outcome_of(planted: Planted) -> Outcome:
     wrong = planted.wrong_op()
     if planted.kind != "law":
         return any_shape.check(planted.kind, wrong)
-    return laws.prove(next(w for w in laws.LAWS if (w.op, w.name) == (planted.op, planted.law)), wrong)
+    return prove_law(next(w for w in LAWS if (w.op, w.name) == (planted.op, planted.law)), wrong)
 
 
 def check_planted(planted: Planted) -> Outcome:
