@@ -26,13 +26,13 @@ def integers(op: str, name: str, value: Any) -> tuple[int, ...]:
     return tuple(integer(op, name, item) for item in value)
 
 
-def pair(op: str, name: str, value: Any) -> tuple[int, int]:
-    """(vertical, horizontal), from an int or a tuple of two."""
-    items = integers(op, name, value) if isinstance(value, (tuple, list)) else (integer(op, name, value),) * 2
-    if len(items) != 2:
-        remedy = "pass 2: only 2-D is supported yet"
+def spatial(op: str, name: str, value: Any, axes: int) -> tuple[int, ...]:
+    """One entry per spatial axis, from an int (the same for all) or a tuple."""
+    items = integers(op, name, value) if isinstance(value, (tuple, list)) else (integer(op, name, value),) * axes
+    if len(items) != axes:
+        remedy = f"pass an int or a tuple of {axes}"
         raise DomainError(describe(op, f"{name} needs one entry per spatial axis", remedy, **{name: value}))
-    return items[0], items[1]
+    return items
 
 
 def one_axis(op: str, axis: Any, rank: int) -> int:

@@ -1,151 +1,215 @@
-"""Convolution by im2col: the windows of x become the columns of one matrix, and every direction is one GEMM."""
+"""Convolutions by im2col: windows become the columns of a matrix per sample and group, and every direction is a GEMM.
+
+All kernels are for any number of spatial axes. N stands for the batch axes, joined; G for the groups, of C input and O
+output channels each (of conv_transpose: the other way round); cells, taps and windows for the extents of the larger
+tensor, of the kernel and of the smaller tensor. Along an axis, tap u of window p is the cell
+stride p + dilation u - padding.
+"""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike
 
-from ..attributes import pair
+from ..attributes import integer, spatial
 from ..dtypes import floats
 from ..errors import DomainError, ShapeError, describe
 from ..op import Array, Op, Residual, Shape
 from ..tape import apply
 from .linalg import product
 
-# conv: y[..., o, p, q] = bias[o] + Σ_c,u,v x[..., c, stride p + u - padding, stride q + v - padding] weight[o, c, u, v]
-# Below N stands for the product of the batch axes; residual (columns,), columns (C U V, N P Q).
+Ints = tuple[int, ...]
+Arrays = tuple[Array, ...]
+
+
+def columns_of(x: Array, weight: Array, groups: int, *, stride: Ints, padding: Ints, dilation: Ints, **_: Any) -> Array:
+    """x (..., G C, cells) -> (N, G, C taps, windows): column p holds the cells of window p."""
+    taps = weight.shape[2:]
+    axes = len(taps)
+    N, channels, cells = product(x.shape[: -axes - 1]), x.shape[-axes - 1], x.shape[-axes:]
+    x = x.reshape((N, channels, *cells))
+    if any(padding):
+        padded = np.zeros_like(x, shape=(N, channels, *padded_extents(cells, padding)))
+        padded[:, :, *inside(cells, padding)] = x
+        x = padded
+    reach = tuple(d * (k - 1) + 1 for k, d in zip(taps, dilation, strict=True))
+    windows = sliding_window_view(x, reach, axis=tuple(range(2, 2 + axes)))
+    windows = windows[:, :, *(slice(None, None, step) for step in (*stride, *dilation))]
+    rows, columns = channels // groups * product(taps), product(windows.shape[2 : 2 + axes])
+    order = (0, 1, *range(2 + axes, 2 + 2 * axes), *range(2, 2 + axes))
+    return windows.transpose(order).reshape((N, groups, rows, columns))
+
+
+def transposed(
+    y: Array, weight: Array, shape: Shape, groups: int, *, stride: Ints, padding: Ints, dilation: Ints, **_: Any
+) -> Array:
+    """y (..., G O, windows) -> shape (..., G C, cells): weight times y, each cell the sum of the taps that read it."""
+    taps = weight.shape[2:]
+    axes = len(taps)
+    N, channels, cells, windows = product(shape[: -axes - 1]), shape[-axes - 1], shape[-axes:], y.shape[-axes:]
+    columns = matrices(weight, groups).transpose(0, 2, 1) @ grouped(y, weight, groups)
+    columns = columns.reshape((N, channels, *taps, *windows))
+    x = np.zeros_like(y, shape=(N, channels, *padded_extents(cells, padding)))
+    for tap in np.ndindex(*taps):
+        starts = (d * u for d, u in zip(dilation, tap, strict=True))
+        reached = (slice(at, at + s * (n - 1) + 1, s) for at, s, n in zip(starts, stride, windows, strict=True))
+        x[:, :, *reached] += columns[:, :, *tap]
+    return (x[:, :, *inside(cells, padding)].copy() if any(padding) else x).reshape(shape)
+
+
+def padded_extents(cells: Shape, padding: Ints) -> Shape:
+    return tuple(n + 2 * pad for n, pad in zip(cells, padding, strict=True))
+
+
+def inside(cells: Shape, padding: Ints) -> tuple[slice, ...]:
+    return tuple(slice(pad, pad + n) for n, pad in zip(cells, padding, strict=True))
+
+
+def matrices(weight: Array, groups: int) -> Array:
+    """(G A, B, taps) -> (G, A, B taps)"""
+    return weight.reshape((groups, weight.shape[0] // groups, product(weight.shape[1:])))
+
+
+def grouped(y: Array, weight: Array, groups: int) -> Array:
+    """(..., G O, windows) -> (N, G, O, windows), the windows joined."""
+    axes = weight.ndim - 2
+    N, channels = product(y.shape[: -axes - 1]), y.shape[-axes - 1]
+    return y.reshape((N, groups, channels // groups, product(y.shape[-axes:])))
+
+
+def correlated(y: Array, columns: Array) -> Array:
+    """Σ_N y columnsᵀ: (N, G, O, windows), (N, G, C taps, windows) -> (G, O, C taps), without a temporary per sample."""
+    total = np.zeros_like(y, shape=(y.shape[1], y.shape[2], columns.shape[2]))
+    for sample, column in zip(y, columns, strict=True):
+        total += sample @ column.transpose(0, 2, 1)
+    return total
+
+
+def spread(bias: Array, out: Array, axes: int) -> Array:
+    """(O,) as (..., O, windows)"""
+    return np.broadcast_to(bias.reshape((bias.shape[0],) + (1,) * axes), out.shape)
+
+
+# What both shape rules check.
+
+
+def spatial_axes(op: str, weight: Shape) -> int:
+    if not 3 <= len(weight) <= 5:
+        remedy = "weight has two axes of channels and 1 to 3 of the kernel"
+        raise ShapeError(describe(op, "wrong rank", remedy, weight=weight))
+    return len(weight) - 2
+
+
+def check_attributes(op: str, weight: Shape, stride: Ints, padding: Ints, dilation: Ints, groups: int) -> None:
+    if groups < 1:
+        raise DomainError(describe(op, "groups must be at least 1", "pass a positive integer", groups=groups))
+    for window, step, pad, gap in zip(weight[2:], stride, padding, dilation, strict=True):
+        if step < 1:
+            raise DomainError(describe(op, "stride must be at least 1", "pass a positive stride", stride=stride))
+        if pad < 0:
+            raise DomainError(describe(op, "padding is negative", "pad by 0 or more", padding=padding))
+        if gap < 1:
+            raise DomainError(describe(op, "dilation must be at least 1", "1 is no dilation", dilation=dilation))
+        if window < 1:
+            raise ShapeError(describe(op, "the kernel is empty", "its extents are at least 1", weight=weight))
+
+
+def check_channels(
+    op: str, x: Shape, weight: Shape, inputs: int, outputs: int, bias: Shape | None, groups: int
+) -> None:
+    """inputs, outputs: the channels that weight has for x and for the output."""
+    if len(x) < len(weight) - 1:
+        raise ShapeError(describe(op, "wrong rank", "pass x (..., channels, spatial)", x=x, weight=weight))
+    if x[1 - len(weight)] != inputs:
+        what, remedy = "x and weight differ in the channels", "see the shapes that it takes"
+        raise ShapeError(describe(op, what, remedy, x=x, weight=weight, groups=groups))
+    if weight[0] % groups != 0:
+        what, remedy = "the channels do not divide into groups", "the first axis of weight is a multiple of groups"
+        raise ShapeError(describe(op, what, remedy, weight=weight, groups=groups))
+    if bias is not None:
+        if len(bias) != 1:
+            raise ShapeError(describe(op, "wrong rank", "pass bias (O,)", bias=bias))
+        if bias[0] != outputs:
+            what, remedy = "bias and weight differ in the output channels O", "pass bias (O,)"
+            raise ShapeError(describe(op, what, remedy, bias=bias, weight=weight, groups=groups))
+
+
+# conv: y[..., o, p] = bias[o] + Σ_c,u x[..., c, stride p + dilation u - padding] weight[o, c, u], c in the group of o;
+# residual (columns,)
 
 conv_op = Op("conv", inputs=("x", "weight", "bias"), optional=("bias",))
 
-Pair = tuple[int, int]
-
-
-def columns_of(x: Array, window: Pair, stride: Pair, padding: Pair) -> Array:
-    """(..., C, H, W) -> (C U V, N P Q), a copy."""
-    C, H, W = x.shape[-3:]
-    N = product(x.shape[:-3])
-    padded = np.zeros_like(x, shape=(N, C, H + 2 * padding[0], W + 2 * padding[1]))
-    padded[:, :, padding[0] : padding[0] + H, padding[1] : padding[1] + W] = x.reshape((N, C, H, W))
-    windows = sliding_window_view(padded, window, axis=(2, 3))[:, :, :: stride[0], :: stride[1]]
-    P, Q = windows.shape[2:4]
-    return windows.transpose(1, 4, 5, 0, 2, 3).reshape((C * window[0] * window[1], N * P * Q))
-
-
-def rows_of(weight: Array) -> Array:
-    """(O, C, U, V) -> (O, C U V)"""
-    return weight.reshape((weight.shape[0], product(weight.shape[1:])))
-
-
-def channels_last_batch(y: Array) -> Array:
-    """(..., O, P, Q) -> (O, N P Q)"""
-    O, P, Q = y.shape[-3:]
-    N = product(y.shape[:-3])
-    return y.reshape((N, O, P * Q)).transpose(1, 0, 2).reshape((O, N * P * Q))
-
-
-def channels_after_batch(matrix: Array, shape: Shape) -> Array:
-    """(O, N P Q) -> shape = (..., O, P, Q), a copy in row-major order."""
-    O, P, Q = shape[-3:]
-    N = product(shape[:-3])
-    return matrix.reshape((O, N, P * Q)).transpose(1, 0, 2).copy().reshape(shape)
-
 
 @conv_op.shape_rule
-def conv_shape(x: Shape, weight: Shape, bias: Shape | None = None, *, stride: Pair, padding: Pair) -> Shape:
-    if len(weight) != 4 or len(x) < 3:
-        remedy = "pass x (...,C,H,W) and weight (O,C,U,V): only 2-D is supported yet"
-        raise ShapeError(describe("conv", "wrong rank", remedy, x=x, weight=weight))
-    if x[-3] != weight[1]:
-        remedy = "x is (...,C,H,W), weight (O,C,U,V)"
-        raise ShapeError(describe("conv", "x and weight differ in the channels C", remedy, x=x, weight=weight))
-    if bias is not None:
-        if len(bias) != 1:
-            raise ShapeError(describe("conv", "wrong rank", "pass bias (O,)", bias=bias))
-        if bias[0] != weight[0]:
-            remedy = "pass bias (O,)"
-            raise ShapeError(describe("conv", "bias and weight differ in O", remedy, bias=bias, weight=weight))
+def conv_shape(
+    x: Shape,
+    weight: Shape,
+    bias: Shape | None = None,
+    *,
+    stride: Ints,
+    padding: Ints,
+    dilation: Ints,
+    groups: int,
+) -> Shape:
+    axes = spatial_axes("conv", weight)
+    check_attributes("conv", weight, stride, padding, dilation, groups)
+    check_channels("conv", x, weight, weight[1] * groups, weight[0], bias, groups)
     out: Shape = ()
-    for extent, window, step, pad in zip(x[-2:], weight[-2:], stride, padding, strict=True):
-        if step < 1:
-            raise DomainError(describe("conv", "stride must be at least 1", "pass a positive stride", stride=stride))
-        if pad < 0:
-            raise DomainError(describe("conv", "padding is negative", "pad by 0 or more", padding=padding))
-        if window < 1:
-            raise ShapeError(describe("conv", "the kernel is empty", "its extents are at least 1", weight=weight))
-        if extent + 2 * pad < window:
+    for extent, window, step, pad, gap in zip(x[-axes:], weight[2:], stride, padding, dilation, strict=True):
+        room = extent + 2 * pad - gap * (window - 1) - 1
+        if room < 0:
             what, remedy = "the kernel is larger than the padded input", "pad more or use a smaller kernel"
-            raise ShapeError(describe("conv", what, remedy, x=x, weight=weight, padding=padding))
-        out += ((extent + 2 * pad - window) // step + 1,)
-    return (*x[:-3], weight[0], *out)
+            raise ShapeError(describe("conv", what, remedy, x=x, weight=weight, padding=padding, dilation=dilation))
+        out += (room // step + 1,)
+    return (*x[: -axes - 1], weight[0], *out)
 
 
 @conv_op.forward
-def conv_y(inputs: tuple[Array, ...], *, stride: Pair, padding: Pair) -> tuple[Array, Residual]:
+def conv_y(inputs: Arrays, *, groups: int, **window: Ints) -> tuple[Array, Residual]:
     x, weight, *bias = inputs
-    columns = columns_of(x, weight.shape[-2:], stride, padding)
-    y = rows_of(weight) @ columns
+    columns = columns_of(x, weight, groups, **window)
+    y = matrices(weight, groups) @ columns
     if bias:
-        y += bias[0][:, None]
-    return channels_after_batch(y, conv_shape(x.shape, weight.shape, stride=stride, padding=padding)), (columns,)
+        y += bias[0].reshape((groups, y.shape[2], 1))
+    return y.reshape(conv_shape(x.shape, weight.shape, groups=groups, **window)), (columns,)
 
 
 @conv_op.jvp_of("x")
-def conv_dy_x(
-    dx: Array, inputs: tuple[Array, ...], out: Array, residual: tuple[Array], *, stride: Pair, padding: Pair
-) -> Array:
+def conv_dy_x(dx: Array, inputs: Arrays, out: Array, residual: Any, *, groups: int, **window: Ints) -> Array:
     weight = inputs[1]
-    columns = columns_of(dx, weight.shape[-2:], stride, padding)
-    return channels_after_batch(rows_of(weight) @ columns, out.shape)
+    return (matrices(weight, groups) @ columns_of(dx, weight, groups, **window)).reshape(out.shape)
 
 
 @conv_op.jvp_of("weight")
-def conv_dy_weight(
-    dweight: Array, inputs: tuple[Array, ...], out: Array, residual: tuple[Array], *, stride: Pair, padding: Pair
-) -> Array:
-    (columns,) = residual
-    return channels_after_batch(rows_of(dweight) @ columns, out.shape)
+def conv_dy_weight(dweight: Array, inputs: Arrays, out: Array, residual: Any, *, groups: int, **_: Any) -> Array:
+    columns: Array = residual[0]
+    return (matrices(dweight, groups) @ columns).reshape(out.shape)
 
 
 @conv_op.jvp_of("bias")
-def conv_dy_bias(
-    dbias: Array, inputs: tuple[Array, ...], out: Array, residual: tuple[Array], *, stride: Pair, padding: Pair
-) -> Array:
-    return np.broadcast_to(dbias[:, None, None], out.shape)
+def conv_dy_bias(dbias: Array, inputs: Arrays, out: Array, residual: Any, *, stride: Ints, **_: Any) -> Array:
+    return spread(dbias, out, len(stride))
 
 
 @conv_op.vjp_of("x")
-def conv_gx(
-    g: Array, inputs: tuple[Array, ...], out: Array, residual: tuple[Array], *, stride: Pair, padding: Pair
-) -> Array:
+def conv_gx(g: Array, inputs: Arrays, out: Array, residual: Any, *, groups: int, **window: Ints) -> Array:
     x, weight = inputs[:2]
-    (C, H, W), (U, V), (P, Q) = x.shape[-3:], weight.shape[-2:], g.shape[-2:]
-    N = product(x.shape[:-3])
-    taps = (rows_of(weight).T @ channels_last_batch(g)).reshape((C, U, V, N, P, Q))
-    padded = np.zeros_like(x, shape=(C, N, H + 2 * padding[0], W + 2 * padding[1]))
-    for u in range(U):
-        for v in range(V):
-            rows = slice(u, u + stride[0] * (P - 1) + 1, stride[0])
-            columns = slice(v, v + stride[1] * (Q - 1) + 1, stride[1])
-            padded[:, :, rows, columns] += taps[:, u, v]
-    inner = padded[:, :, padding[0] : padding[0] + H, padding[1] : padding[1] + W]
-    return inner.transpose(1, 0, 2, 3).copy().reshape(x.shape)
+    return transposed(g, weight, x.shape, groups, **window)
 
 
 @conv_op.vjp_of("weight")
-def conv_gweight(
-    g: Array, inputs: tuple[Array, ...], out: Array, residual: tuple[Array], *, stride: Pair, padding: Pair
-) -> Array:
+def conv_gweight(g: Array, inputs: Arrays, out: Array, residual: Any, *, groups: int, **_: Any) -> Array:
     (columns,) = residual
     weight = inputs[1]
-    return (channels_last_batch(g) @ columns.T).reshape(weight.shape)
+    return correlated(grouped(g, weight, groups), columns).reshape(weight.shape)
 
 
 @conv_op.vjp_of("bias")
-def conv_gbias(
-    g: Array, inputs: tuple[Array, ...], out: Array, residual: tuple[Array], *, stride: Pair, padding: Pair
-) -> Array:
-    result: Array = channels_last_batch(g).sum(axis=1)
+def conv_gbias(g: Array, inputs: Arrays, out: Array, residual: Any, **_: Any) -> Array:
+    result: Array = grouped(g, inputs[1], 1).sum(axis=(0, 1, 3))
     return result
 
 
@@ -154,20 +218,159 @@ def conv(
     x: ArrayLike,
     weight: ArrayLike,
     bias: ArrayLike | None = None,
-    stride: int | tuple[int, int] = 1,
-    padding: int | tuple[int, int] = 0,
+    stride: int | Ints = 1,
+    padding: int | Ints = 0,
+    dilation: int | Ints = 1,
+    groups: int = 1,
 ) -> Array:
-    """Two-dimensional cross-correlation with zero padding:
-    y[..., o, p, q] = bias[o] + Σ_c,u,v x[..., c, stride p + u - padding, stride q + v - padding] weight[o, c, u, v].
+    """Cross-correlation with zero padding over d = 1, 2 or 3 spatial axes; in one dimension and one group
+    y[..., o, p] = bias[o] + Σ_c,u x[..., c, stride p + dilation u - padding] weight[o, c, u].
 
-    Shapes: x (...,C,H,W), weight (O,C,U,V), bias (O,) -> (...,O,P,Q), P = floor((H + 2 padding - U) / stride) + 1 and
-    Q likewise. `stride` and `padding` are an int or (vertical, horizontal), in cells.
-    Raises ShapeError where the kernel does not fit, DomainError for stride < 1 or padding < 0, DtypeError.
+    The channels of x and of y divide into `groups` of equal size, in order; a group of y reads its group of x.
+    Shapes: x (..., I, H...), weight (O, I / groups, U...), bias (O,) -> (..., O, P...), along each spatial axis
+    P = floor((H + 2 padding - dilation (U - 1) - 1) / stride) + 1. `stride`, `padding` and `dilation` are an int or a
+    tuple of d, in cells.
+    Raises ShapeError where the channels do not match or the kernel does not fit, DomainError for stride, dilation or
+    groups < 1 or padding < 0, DtypeError.
 
     >>> conv(np.ones((1, 3, 3)), np.ones((1, 1, 2, 2)), padding=1, stride=2)
     array([[[1., 2.],
             [2., 4.]]])
+    >>> conv(np.array([[1.0, 2.0, 4.0, 8.0]]), np.array([[[1.0, 10.0]]]), dilation=2)
+    array([[41., 82.]])
     """
     given = {"x": x, "weight": weight} | ({} if bias is None else {"bias": bias})
     arrays = floats("conv", **given)
-    return apply(conv_op, *arrays, stride=pair("conv", "stride", stride), padding=pair("conv", "padding", padding))
+    axes = spatial_axes("conv", arrays[1].shape)
+    return apply(
+        conv_op,
+        *arrays,
+        stride=spatial("conv", "stride", stride, axes),
+        padding=spatial("conv", "padding", padding, axes),
+        dilation=spatial("conv", "dilation", dilation, axes),
+        groups=integer("conv", "groups", groups),
+    )
+
+
+# conv_transpose: y[..., o, h] = bias[o] + Σ_c,p,u x[..., c, p] weight[c, o, u], stride p + dilation u - padding = h:
+# the VJP of conv for x, so conv without a bias is its VJP for x
+
+conv_transpose_op = Op("conv_transpose", inputs=("x", "weight", "bias"), optional=("bias",))
+
+
+@conv_transpose_op.shape_rule
+def conv_transpose_shape(
+    x: Shape,
+    weight: Shape,
+    bias: Shape | None = None,
+    *,
+    stride: Ints,
+    padding: Ints,
+    output_padding: Ints,
+    dilation: Ints,
+    groups: int,
+) -> Shape:
+    op = "conv_transpose"
+    axes = spatial_axes(op, weight)
+    check_attributes(op, weight, stride, padding, dilation, groups)
+    check_channels(op, x, weight, weight[0], weight[1] * groups, bias, groups)
+    out: Shape = ()
+    every_axis = zip(x[-axes:], weight[2:], stride, padding, output_padding, dilation, strict=True)
+    for extent, window, step, pad, extra, gap in every_axis:
+        if extra < 0 or extra >= step:
+            what, remedy = "output_padding is outside [0, stride)", "it says which of `stride` lengths is meant"
+            raise DomainError(describe(op, what, remedy, output_padding=output_padding, stride=stride))
+        if extent < 1:
+            raise ShapeError(describe(op, "the input is empty", "its spatial extents are at least 1", x=x))
+        length = (extent - 1) * step - 2 * pad + gap * (window - 1) + extra + 1
+        if length < 1:
+            what, remedy = "the padding takes away the whole output", "pad less"
+            raise ShapeError(describe(op, what, remedy, x=x, weight=weight, padding=padding))
+        out += (length,)
+    return (*x[: -axes - 1], weight[1] * groups, *out)
+
+
+@conv_transpose_op.forward
+def conv_transpose_y(inputs: Arrays, *, groups: int, **window: Ints) -> tuple[Array, Residual]:
+    x, weight, *bias = inputs
+    shape = conv_transpose_shape(x.shape, weight.shape, groups=groups, **window)
+    y = transposed(x, weight, shape, groups, **window)
+    if bias:
+        y += spread(bias[0], y, weight.ndim - 2)
+    return y, None
+
+
+@conv_transpose_op.jvp_of("x")
+def conv_transpose_dy_x(dx: Array, inputs: Arrays, out: Array, residual: Any, *, groups: int, **window: Ints) -> Array:
+    return transposed(dx, inputs[1], out.shape, groups, **window)
+
+
+@conv_transpose_op.jvp_of("weight")
+def conv_transpose_dy_weight(
+    dweight: Array, inputs: Arrays, out: Array, residual: Any, *, groups: int, **window: Ints
+) -> Array:
+    return transposed(inputs[0], dweight, out.shape, groups, **window)
+
+
+@conv_transpose_op.jvp_of("bias")
+def conv_transpose_dy_bias(dbias: Array, inputs: Arrays, out: Array, residual: Any, *, stride: Ints, **_: Any) -> Array:
+    return spread(dbias, out, len(stride))
+
+
+@conv_transpose_op.vjp_of("x")
+def conv_transpose_gx(g: Array, inputs: Arrays, out: Array, residual: Any, *, groups: int, **window: Ints) -> Array:
+    x, weight = inputs[:2]
+    return (matrices(weight, groups) @ columns_of(g, weight, groups, **window)).reshape(x.shape)
+
+
+@conv_transpose_op.vjp_of("weight")
+def conv_transpose_gweight(
+    g: Array, inputs: Arrays, out: Array, residual: Any, *, groups: int, **window: Ints
+) -> Array:
+    x, weight = inputs[:2]
+    return correlated(grouped(x, weight, groups), columns_of(g, weight, groups, **window)).reshape(weight.shape)
+
+
+@conv_transpose_op.vjp_of("bias")
+def conv_transpose_gbias(g: Array, inputs: Arrays, out: Array, residual: Any, **_: Any) -> Array:
+    result: Array = grouped(g, inputs[1], 1).sum(axis=(0, 1, 3))
+    return result
+
+
+@conv_transpose_op.public
+def conv_transpose(
+    x: ArrayLike,
+    weight: ArrayLike,
+    bias: ArrayLike | None = None,
+    stride: int | Ints = 1,
+    padding: int | Ints = 0,
+    output_padding: int | Ints = 0,
+    dilation: int | Ints = 1,
+    groups: int = 1,
+) -> Array:
+    """The adjoint of `conv` over d = 1, 2 or 3 spatial axes, plus a bias; in one dimension and one group
+    y[..., o, h] = bias[o] + Σ_c,p,u x[..., c, p] weight[c, o, u] over stride p + dilation u - padding = h.
+
+    The channels of x and of y divide into `groups` of equal size, in order; a group of y reads its group of x.
+    Shapes: x (..., I, P...), weight (I, O / groups, U...), bias (O,) -> (..., O, H...), along each spatial axis
+    H = (P - 1) stride - 2 padding + dilation (U - 1) + output_padding + 1: for output_padding = 0, ..., stride - 1 the
+    lengths that `conv` maps to P. `stride`, `padding`, `output_padding` and `dilation` are an int or a tuple of d, in
+    cells.
+    Raises ShapeError where the channels do not match or P or H is below 1, DomainError for stride, dilation or
+    groups < 1, padding < 0 or output_padding outside [0, stride), DtypeError.
+
+    >>> conv_transpose(np.array([[1.0, 10.0]]), np.array([[[1.0, 2.0, 3.0]]]), stride=2)
+    array([[ 1.,  2., 13., 20., 30.]])
+    """
+    given = {"x": x, "weight": weight} | ({} if bias is None else {"bias": bias})
+    arrays = floats("conv_transpose", **given)
+    axes = spatial_axes("conv_transpose", arrays[1].shape)
+    return apply(
+        conv_transpose_op,
+        *arrays,
+        stride=spatial("conv_transpose", "stride", stride, axes),
+        padding=spatial("conv_transpose", "padding", padding, axes),
+        output_padding=spatial("conv_transpose", "output_padding", output_padding, axes),
+        dilation=spatial("conv_transpose", "dilation", dilation, axes),
+        groups=integer("conv_transpose", "groups", groups),
+    )

@@ -12,5 +12,7 @@ from . import (  # noqa: F401  (each registers its ops)
     convolution,
     pooling,
     normalization,
+    attention,
     loss,
+    random,
 )

@@ -1,4 +1,4 @@
-"""The softmax family over any axis: B positions before the axis, N on it, A after it."""
+"""The softmax family over any axis: B positions before the axis, N on it, A after it. logsumexp is a reduction."""
 from ..op import Op
 from ..terms import Sum, function
 
@@ -48,5 +48,27 @@ def log_softmax_gx(x, g, b, n, a, size):
     return g[b, n, a] - probability(x, b, n, a, size) * Sum(g[b, m, a] for m in size.N)
 
 
-for op in (softmax, log_softmax):
+logsumexp = Op("logsumexp", "x[I,N] -> y[I]", domain=axis_not_empty)
+
+
+def share(x, i, n, size):
+    return function("exp", x[i, n]) / Sum(function("exp", x[i, m]) for m in size.N)
+
+
+@logsumexp.forward
+def logsumexp_y(x, i, size):
+    return function("log", Sum(function("exp", x[i, n]) for n in size.N))
+
+
+@logsumexp.jvp
+def logsumexp_dy(x, dx, i, size):
+    return Sum(share(x, i, n, size) * dx[i, n] for n in size.N)
+
+
+@logsumexp.vjp("x")
+def logsumexp_gx(x, g, i, n, size):
+    return share(x, i, n, size) * g[i]
+
+
+for op in (softmax, log_softmax, logsumexp):
     op.register()

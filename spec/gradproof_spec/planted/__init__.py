@@ -17,7 +17,9 @@ from . import (  # noqa: F401  (each plants the faults of its ops)
     convolution,
     pooling,
     normalization,
+    attention,
     loss,
+    random,
 )
 
 __all__ = ["PLANTED", "Planted", "check_planted", "obligations", "plant"]

@@ -23,3 +23,34 @@ plant(
         indicator(in_range(indices[k], size.R)) * x[indices[k], c] + indicator(indices[k] < 0, size.R >= 1) * x[0, c]
     ),
 )
+
+plant(
+    "scatter_add",
+    "jvp-ignores-v",
+    "derivative",
+    jvp=lambda dx, r, c: dx[r, c],
+)
+plant(
+    "scatter_add",
+    "both-ignore-v",
+    "derivative",
+    jvp=lambda dx, r, c: dx[r, c],
+    v=lambda indices, g, k, c, size: 0 * indicator(in_range(indices[k], size.R)) * g[indices[k], c],
+)
+plant("scatter_add", "no-bounds-guard", "bounds", v=lambda indices, g, k, c: g[indices[k], c])
+plant(
+    "scatter_add",
+    "vjp-x-loses-what-is-added-to",
+    "adjoint",
+    x=lambda indices, g, r, c, size: (
+        indicator(equal(Sum(indicator(equal(indices[k], r)) for k in size.K), 0)) * g[r, c]
+    ),
+)
+plant(
+    "scatter_add",
+    "clipped-instead-of-dropped",
+    "derivative",
+    forward=lambda x, v, indices, r, c, size: (
+        x[r, c] + Sum(indicator(equal(indices[k], r) | (indices[k] < 0) & equal(r, 0)) * v[k, c] for k in size.K)
+    ),
+)

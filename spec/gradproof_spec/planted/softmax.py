@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..ops.softmax import probability
+from ..ops.softmax import probability, share
 from ..terms import Sum, function
 from .fault import plant
 
@@ -48,3 +48,13 @@ plant(
     x=lambda x, g, b, n, a, size: g[b, n, a] - Sum(probability(x, b, m, a, size) * g[b, m, a] for m in size.N),
 )
 plant("log_softmax", "without-the-sum", "adjoint", x=lambda x, g, b, n, a: g[b, n, a])
+
+plant("logsumexp", "vjp-without-probability", "adjoint", x=lambda g, i: g[i])
+plant("logsumexp", "vjp-exp-without-the-sum", "adjoint", x=lambda x, g, i, n: function("exp", x[i, n]) * g[i])
+plant(
+    "logsumexp",
+    "mean-of-exp-in-both",
+    "derivative",
+    jvp=lambda x, dx, i, size: Sum(share(x, i, n, size) * dx[i, n] for n in size.N) / size.N,
+    x=lambda x, g, i, n, size: share(x, i, n, size) * g[i] / size.N,
+)

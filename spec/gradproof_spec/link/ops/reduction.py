@@ -1,4 +1,4 @@
-"""TRUSTED. Reductions as instances of the specification: kept axes, then reduced ones.
+"""TRUSTED. Reductions as instances of the specification: kept axes, then reduced ones; cumsum along one axis.
 
 Trusted is the correspondence. Below it stand the examples, the float forms, nan and inf, and the wrong kernels.
 """
@@ -13,6 +13,7 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy import inf, nan
 
+from ...op import Case
 from ..calls import EXTENTS, FULL, Draw, Form, form, some_shape
 from ..cases import Correspondence, case_of, corresponds, flattened
 from ..examples import Shape, example, shape_name
@@ -21,16 +22,28 @@ from ..planted_kernels import plant
 
 
 # ---------------------------------------------------------------- the correspondence
-@corresponds("reduce_sum", "reduce_mean", attributes=lambda case, sizes: {"axis": (1,), "keepdims": False})
+def last_axis(case: Case, sizes: Mapping[str, Any]) -> dict[str, Any]:
+    return {"axis": (1,), "keepdims": False} | {a: sizes[a] for a in case.op.attributes}
+
+
+@corresponds("reduce_sum", "reduce_mean", "var", "max_axis", "min_axis", attributes=last_axis)
 def kept_and_reduced(op: str, shapes: Sequence[Shape], attributes: Mapping[str, Any]) -> Correspondence:
-    (shape,), axis = shapes, attributes["axis"]
+    (shape,), axis, case = shapes, attributes["axis"], case_of(op)
     kept = [a for a in range(len(shape)) if a not in axis]
     sizes = {"I": prod(shape[a] for a in kept), "N": prod(shape[a] for a in axis)}
     return Correspondence(
-        case_of(op),
-        sizes,
+        case,
+        sizes | {a: attributes[a] for a in case.op.attributes},
         {"x": lambda x: x.transpose(kept + list(axis)).reshape((sizes["I"], sizes["N"])), "y": flattened},
     )
+
+
+@corresponds("cumsum", attributes=lambda case, sizes: {"axis": 1})
+def along_axis(op: str, shapes: Sequence[Shape], attributes: Mapping[str, Any]) -> Correspondence:
+    (shape,), axis = shapes, attributes["axis"]
+    sizes = {"B": prod(shape[:axis]), "N": shape[axis], "A": prod(shape[axis + 1 :])}
+    grouped = (sizes["B"], sizes["N"], sizes["A"])
+    return Correspondence(case_of(op), sizes, dict.fromkeys(("x", "y"), lambda x: x.reshape(grouped)))
 
 
 # ---------------------------------------------------------------- examples for the kernels
@@ -45,12 +58,40 @@ SHAPES_AND_AXES: tuple[tuple[Shape, tuple[int, ...]], ...] = (
     ((), ()),
 )
 
+
+def axes_name(shape: Shape, axis: tuple[int, ...], keepdims: bool) -> str:
+    return f"{shape_name(shape)}-axis{'-'.join(map(str, axis)) or 'none'}{'-keepdims' * keepdims}"
+
+
 for op in ("reduce_sum", "reduce_mean"):
     for shape, axis in SHAPES_AND_AXES:
         for keepdims in (False, True) if len(shape) > 1 else (False,):
-            name = f"{shape_name(shape)}-axis{'-'.join(map(str, axis)) or 'none'}{'-keepdims' * keepdims}"
-            example(op, name, shape, axis=axis, keepdims=keepdims)
+            example(op, axes_name(shape, axis, keepdims), shape, axis=axis, keepdims=keepdims)
 example("reduce_sum", "empty-axis", (2, 0), axis=(1,), keepdims=False)
+
+for op in ("max_axis", "min_axis"):  # every order of the elements is a case: few of them
+    for shape, axis, keepdims in (
+        ((3,), (0,), False),
+        ((2, 2), (0,), False),
+        ((2, 3), (1,), True),
+        ((1, 2, 2), (0, 2), False),
+        ((2, 1), (), True),
+        ((), (), False),
+    ):
+        example(op, axes_name(shape, axis, keepdims), shape, axis=axis, keepdims=keepdims)
+
+for shape, axis, correction, keepdims in (
+    ((3,), (0,), 1, False),
+    ((2, 3), (1,), 0, True),
+    ((2, 3), (0,), 1, False),
+    ((2, 3, 2), (0, 2), 2, False),
+    ((2, 2), (), -1, False),
+):
+    name = f"{axes_name(shape, axis, keepdims)}-correction{correction}"
+    example("var", name, shape, axis=axis, correction=correction, keepdims=keepdims)
+
+for shape, position in (((3,), 0), ((2, 3), 0), ((2, 2, 3), 1), ((2, 0), 1)):
+    example("cumsum", f"{shape_name(shape)}-axis{position}", shape, axis=position)
 
 
 # ---------------------------------------------------------------- calls in floats
@@ -66,6 +107,20 @@ def reduction(draw: Draw, extents: Any) -> Form:
 
 form("reduce_sum", never_overflows_first="vjp")(lambda draw: reduction(draw, EXTENTS))
 form("reduce_mean", never_overflows_first="vjp")(lambda draw: reduction(draw, FULL))
+form("max_axis", "min_axis", never_overflows_first="forward vjp")(lambda draw: reduction(draw, FULL))
+
+
+@form("var")
+def var_form(draw: Draw) -> Form:
+    made = reduction(draw, FULL)
+    count = prod(made.shapes[0]) // max(prod(made.out), 1)
+    return Form(made.shapes, made.out, {**made.attributes, "correction": draw(st.integers(-1, count - 1))})
+
+
+@form("cumsum")
+def cumsum_form(draw: Draw) -> Form:
+    shape = some_shape(draw, 1)
+    return Form([shape], shape, {"axis": draw(st.integers(-len(shape), len(shape) - 1))})
 
 
 # ---------------------------------------------------------------- nan, inf, -inf, -0.0
@@ -92,6 +147,57 @@ TABLE.update({
             signed=True,
         ),
     ],
+    "var": [
+        forward([[nan, 1.0], [inf, 1.0], [1.0, 3.0]], axis=1, gives=[nan, nan, 2.0]),
+        jvp([[nan, 1.0], [1.0, 3.0]], d=([[1.0, 1.0], [inf, 1.0]],), axis=1, gives=[nan, -inf]),
+        vjp([[inf, 1.0], [1.0, 3.0]], g=[1.0, inf], axis=1, gives=([[nan, -inf], [-inf, inf]],)),
+    ],
+    "max_axis": [  # a nan wins; equal elements share, infinities too
+        forward(
+            [[nan, inf], [-inf, 1.0], [-inf, -inf], [-0.0, -0.0]],
+            axis=1,
+            gives=[nan, 1.0, -inf, -0.0],
+            signed=True,
+        ),
+        jvp(
+            [[nan, inf], [inf, inf], [1.0, 0.0]],
+            d=([[1.0, 5.0], [1.0, 3.0], [2.0, nan]],),
+            axis=1,
+            gives=[1.0, 2.0, 2.0],
+        ),
+        vjp(
+            [[nan, inf], [-inf, -inf], [1.0, 0.0], [0.0, -0.0]],
+            g=[1.0, 2.0, inf, 2.0],
+            axis=1,
+            gives=([[1.0, 0.0], [1.0, 1.0], [inf, 0.0], [1.0, 1.0]],),
+        ),
+    ],
+    "min_axis": [
+        forward(
+            [[nan, -inf], [inf, 1.0], [inf, inf], [-0.0, -0.0]],
+            axis=1,
+            gives=[nan, 1.0, inf, -0.0],
+            signed=True,
+        ),
+        jvp(
+            [[nan, -inf], [-inf, -inf], [1.0, 2.0]],
+            d=([[1.0, 5.0], [1.0, 3.0], [2.0, nan]],),
+            axis=1,
+            gives=[1.0, 2.0, 2.0],
+        ),
+        vjp(
+            [[nan, -inf], [inf, inf], [1.0, 2.0], [0.0, -0.0]],
+            g=[1.0, 2.0, inf, 2.0],
+            axis=1,
+            gives=([[1.0, 0.0], [1.0, 1.0], [inf, 0.0], [1.0, 1.0]],),
+        ),
+    ],
+    "cumsum": [  # nothing is seen before it comes
+        forward([1.0, inf, 2.0, -inf], axis=0, gives=[1.0, inf, inf, nan]),
+        forward([-0.0, nan, 1.0], axis=0, gives=[-0.0, nan, nan], signed=True),
+        jvp([nan, 1.0], d=([1.0, inf],), axis=0, gives=[1.0, inf]),
+        vjp([nan, 1.0, 1.0], g=[1.0, inf, 2.0], axis=0, gives=([inf, inf, 2.0],)),
+    ],
 })
 
 
@@ -105,3 +211,27 @@ def reduce_wrong(inputs: Any, *, axis: Any, keepdims: Any) -> Any:
 def mean_wrong(g: Any, inputs: Any, out: Any, residual: Any, *, axis: Any, keepdims: Any) -> Any:
     (x,) = inputs
     return np.broadcast_to(g[:, None], x.shape) / x.size
+
+
+@plant("var", "kernel-without-correction", "forward", "3-axis0-correction1")
+def var_wrong(inputs: Any, *, axis: Any, correction: Any, keepdims: Any) -> Any:
+    return inputs[0].var(axis=axis, keepdims=keepdims), None
+
+
+@plant("max_axis", "kernel-all-to-the-first", "vjp x", "2x2-axis0")
+def max_axis_first(g: Any, inputs: Any, out: Any, residual: Any, *, axis: Any, keepdims: Any) -> Any:
+    (x,) = inputs
+    gx = np.zeros_like(x)
+    np.put_along_axis(gx, np.expand_dims(x.argmax(axis=axis[0]), axis[0]), np.expand_dims(g, axis[0]), axis[0])
+    return gx
+
+
+@plant("min_axis", "kernel-all-of-g-to-each", "vjp x", "2x2-axis0")
+def min_axis_each(g: Any, inputs: Any, out: Any, residual: Any, *, axis: Any, keepdims: Any) -> Any:
+    (x,) = inputs
+    return np.where(x == x.min(axis=axis, keepdims=True), np.expand_dims(g, axis), 0)
+
+
+@plant("cumsum", "kernel-vjp-not-reversed", "vjp x", "3-axis0")
+def cumsum_wrong(g: Any, inputs: Any, out: Any, residual: Any, *, axis: Any) -> Any:
+    return np.add.accumulate(g, axis=axis)

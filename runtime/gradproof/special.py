@@ -1,0 +1,61 @@
+"""Special functions that NumPy lacks. The proofs take them as opaque; their accuracy is measured in tests/."""
+
+from __future__ import annotations
+
+from math import factorial, pi, sqrt
+from typing import Any
+
+import numpy as np
+
+# |x| <= 1: the Maclaurin series, erf(x) = x + x (SERIES[0] + SERIES[1] x² + ...); the next term is < 1e-18.
+NEAR = 1.0
+SERIES = [2 / sqrt(pi) * (-1) ** n / (factorial(n) * (2 * n + 1)) for n in range(19)]
+SERIES[0] = 0.128379167095512573896  # 2/√π - 1
+# 1 <= |x|: 1 - erf(x) = exp(-x²) R(x) / S(x), highest power first. Made for x <= 4; beyond, 1 - erf(x) is < 2e-8.
+R = (
+    2.15311535474403846e-8, 5.64188496988670089e-1, 8.88314979438837594, 6.61191906371416295e1, 2.98635138197400131e2,
+    8.81952221241769090e2, 1.71204761263407058e3, 2.05107837782607147e3, 1.23033935479799725e3,
+)  # fmt: skip
+S = (
+    1.0, 1.57449261107098347e1, 1.17693950891312499e2, 5.37181101862009858e2, 1.62138957456669019e3,
+    3.29079923573345963e3, 4.36261909014324716e3, 3.43936767414372164e3, 1.23033935480374942e3,
+)  # fmt: skip
+ONE_FROM = 6.0  # erf(6) rounds to 1
+BLOCK = 8192  # elements whose intermediates stay in the cache
+
+
+def erf(x: Any) -> Any:
+    """erf(x) = 2/√π ∫_0^x exp(-t²) dt of a float32 or float64 array, in its dtype. The largest error measured
+    is 1.2 ulp in float64, 0.5 in float32.
+
+    Source: W. J. Cody, Rational Chebyshev approximations for the error function, Math. Comp. 23 (1969) 631-637, for
+    |x| >= 1; the Maclaurin series below.
+
+    >>> erf(np.array([0.0, 0.5, -np.inf])).round(4)
+    array([ 0.    ,  0.5205, -1.    ])
+    """
+    own = getattr(x, "erf", None)
+    if own is not None:
+        return own()
+    flat = x.reshape(-1)
+    result = np.empty_like(flat)
+    for start in range(0, flat.size, BLOCK):
+        result[start : start + BLOCK] = _erf(flat[start : start + BLOCK].astype(np.float64, copy=False))
+    return result.reshape(x.shape)
+
+
+def _erf(x: Any) -> Any:
+    y = np.minimum(np.abs(x), ONE_FROM)
+    square = y * y
+    near = x + x * polynomial(SERIES[::-1], square)
+    far = 1 - np.exp(-square) * (polynomial(R, y) / polynomial(S, y))
+    return np.where(y <= NEAR, near, np.copysign(far, x))
+
+
+def polynomial(coefficients: Any, x: Any) -> Any:
+    value = coefficients[0] * x
+    for c in coefficients[1:-1]:
+        value += c
+        value *= x
+    value += coefficients[-1]
+    return value

@@ -1,0 +1,68 @@
+"""gradproof.special.erf against mpmath. The float obligations assume 4 ulp of it (link/running_error.py)."""
+import math
+
+import mpmath
+import numpy as np
+import pytest
+
+from gradproof import special
+from gradproof_spec.link.running_error import FUNCTION_ULPS
+
+FOUND = {np.float64: 1.3, np.float32: 0.51}  # in ulps
+EDGES = [special.NEAR, special.ONE_FROM, 0.47693627620446987, 0.0]  # erf(0.4769...) = 1/2, where the ulp doubles
+
+
+def points(dtype):
+    rng = np.random.default_rng(0)
+    info = np.finfo(dtype)
+    around = [np.nextafter(dtype(e), dtype(d)) for e in EDGES for d in (-10, 10)] + EDGES
+    magnitudes = 2.0 ** rng.uniform(math.log2(info.smallest_subnormal), 4, 2000)
+    values = np.concatenate([rng.uniform(-1.5, 1.5, 6000), rng.uniform(-7, 7, 2000), magnitudes, around, [1e30, 400]])
+    return values.astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_error_in_ulps(dtype):
+    xs = points(dtype)
+    ys = special.erf(xs)
+    assert ys.dtype == dtype
+    with mpmath.workprec(150):
+        exact = [mpmath.erf(mpmath.mpf(float(x))) for x in xs]
+        ulps = [float(np.spacing(dtype(abs(float(e))))) for e in exact]
+        errors = [abs(float(y) - e) / ulp for y, e, ulp in zip(ys, exact, ulps, strict=True)]
+    assert max(errors) <= FOUND[dtype]
+    assert max(errors) <= FUNCTION_ULPS["erf"]
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_special_values_and_oddness(dtype):
+    x = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 6.0, -7.5], dtype)
+    y = special.erf(x)
+    np.testing.assert_array_equal(y, np.array([np.nan, 1, -1, 0, -0.0, 1, -1], dtype))
+    assert not np.signbit(y[3]) and np.signbit(y[4])
+    some = points(dtype)
+    np.testing.assert_array_equal(special.erf(-some), -special.erf(some))
+
+
+def test_it_never_leaves_the_interval_and_never_falls():
+    x = np.sort(points(np.float64))
+    y = special.erf(x)
+    assert np.all(np.abs(y) <= 1)
+    assert np.all(np.diff(y) >= -2 * np.spacing(1.0))
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (3, 0), (2, 3), (5, special.BLOCK // 2 + 1)])
+def test_shapes_and_layouts(shape):
+    x = np.asarray(np.random.default_rng(1).normal(size=shape))
+    y = special.erf(x)
+    assert isinstance(y, np.ndarray) and y.shape == shape and not np.shares_memory(x, y)
+    np.testing.assert_array_equal(special.erf(np.asfortranarray(x)), y)
+    np.testing.assert_allclose(y.ravel(), [math.erf(v) for v in x.ravel()], rtol=1e-15)
+
+
+def test_other_arrays_give_their_own():
+    class Symbolic:
+        def erf(self):
+            return "erf of a symbol"
+
+    assert special.erf(Symbolic()) == "erf of a symbol"
