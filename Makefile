@@ -30,7 +30,7 @@ doctest: $(VENV)/.installed
 example: $(VENV)/.installed
 	$(BIN)/python examples/digits.py
 
-test-peers: $(VENV)/.installed-peers ## compare the runtime with PyTorch
+test-peers: $(VENV)/.installed-peers ## compare the runtime with PyTorch, JAX, autograd and MyGrad
 	$(BIN)/python -m pytest tests/peers -n $(PROCESSES) -q
 
 nightly: $(VENV)/.installed ## the float fuzz with new random inputs, twenty times as many
@@ -49,5 +49,5 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 # PyTorch by its exact version: a range would take the newest build, with gigabytes of CUDA libraries.
 $(VENV)/.installed-peers: $(VENV)/.installed
-	$(INSTALL) torch==2.13.0
+	$(INSTALL) torch==2.13.0 jax==0.10.2 jaxlib==0.10.2 autograd==1.9.1 mygrad==2.5.0
 	@touch $@

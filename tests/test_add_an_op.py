@@ -11,7 +11,7 @@ import pytest
 CHECKOUT = Path(__file__).resolve().parents[1]
 PAGE = CHECKOUT / "docs/add_an_op.md"
 DIFF = re.compile(r"^```diff\n--- (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-EXPECTED = re.compile(r"^(\w+) +((\w+)\[square[^\]]*\])", re.MULTILINE)
+EXPECTED = re.compile(r"^(\w+) +((\w+)\[cube[^\]]*\])", re.MULTILINE)
 
 
 def changed(text, hunk):
@@ -25,7 +25,7 @@ def changed(text, hunk):
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("with-square")
+    folder = tmp_path_factory.mktemp("with-cube")
     for root in ("runtime", "spec"):
         shutil.copytree(CHECKOUT / root, folder / root, ignore=shutil.ignore_patterns("__pycache__"))
     for path, hunks in DIFF.findall(PAGE.read_text(encoding="utf-8")):
@@ -43,7 +43,7 @@ def run(copy, *arguments):
 
 
 def test_the_op_of_the_page_is_proved(copy):
-    result = run(copy, "-c", "from gradproof_spec.cli import main; main()", "prove", "square")
+    result = run(copy, "-c", "from gradproof_spec.cli import main; main()", "prove", "cube")
     assert result.returncode == 0, result.stdout + result.stderr
     kinds = {kind: verdict for verdict, _, kind in EXPECTED.findall(result.stdout)}
     assert kinds == {"bounds": "PROVED", "derivative": "PROVED", "adjoint": "PROVED", "kink": "NOT_APPLICABLE",
@@ -52,6 +52,6 @@ def test_the_op_of_the_page_is_proved(copy):
 
 def test_both_sides_have_it_in_the_same_place(copy):
     program = ("import gradproof, gradproof_spec.ops; from gradproof_spec.op import OPS; "
-               "assert list(OPS) == list(gradproof.OPS); print(list(OPS).index('square'), gradproof.square(3.0))")
+               "assert list(OPS) == list(gradproof.OPS); print(list(OPS).index('cube'), gradproof.cube(3.0))")
     result = run(copy, "-c", program)
-    assert result.stdout == "7 9.0\n", result.stdout + result.stderr
+    assert result.stdout == "32 27.0\n", result.stdout + result.stderr

@@ -5,12 +5,13 @@ from __future__ import annotations
 import random
 from fractions import Fraction
 from itertools import product
+from math import prod
 from typing import Any
 
 import mpmath
 import numpy as np
 import pytest
-from test_normal_form import playground, same, unbounded
+from test_normal_form import playground, reader_in_domain, same, small_shape, tensor_names, unbounded
 
 from gradproof_spec import ops  # noqa: F401  registers every op
 from gradproof_spec.evaluate import (
@@ -25,7 +26,7 @@ from gradproof_spec.evaluate import (
     Undecided,
     evaluate,
 )
-from gradproof_spec.flat import chosen_shapes, integer_tensors
+from gradproof_spec.flat import integer_tensors
 from gradproof_spec.op import OPS, Case, Op
 from gradproof_spec.refute import cells, extents
 from gradproof_spec.terms import (
@@ -211,48 +212,50 @@ def test_conditions():
 
 
 # ---------------------------------------------------------------- selections
-def first_winners(x: Any, kernel: Any, stride: Any, padding: Any) -> dict[tuple[int, int], tuple[int, int]]:
+WINDOW = ("kernel", "stride", "padding", "dilation")
+
+
+def first_winners(x: Any, kernel: Any, stride: Any, padding: Any, dilation: Any) -> dict[tuple[int, ...], Any]:
     """NumPy: argmax of each window with -inf around; argmax keeps the first of equals."""
     around = np.pad(x, [(p, p) for p in padding], constant_values=-np.inf)
-    windows = np.lib.stride_tricks.sliding_window_view(around, kernel)[:: stride[0], :: stride[1]]
-    return {(p, q): divmod(int(windows[p, q].argmax()), kernel[1]) for p, q in np.ndindex(*windows.shape[:2])}
+    reach = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
+    windows = np.lib.stride_tricks.sliding_window_view(around, reach)
+    windows = windows[(*(slice(None, None, s) for s in stride), *(slice(None, None, d) for d in dilation))]
+    return {p: np.unravel_index(windows[p].argmax(), kernel) for p in np.ndindex(*windows.shape[: x.ndim])}
 
 
-def test_a_selection_picks_the_first_winner_as_numpy_does():
-    """Values from {0, 1, 2}: most windows have ties."""
-    rng, case = random.Random(1), next(c for c in OPS["max_pool"].cases if c.batch == 0)
-    seen = 0
+@pytest.mark.parametrize("case", OPS["max_pool"].cases, ids=lambda case: case.id)
+def test_a_selection_picks_the_first_winner_as_numpy_does(case):
+    """Values from {0, 1, 2}: most windows have ties. An axis that the form lacks has one window, of one tap."""
+    rng, axes = random.Random(1), len(case.inputs[0].axes) - 1
+    lacking, seen = (0,) * (3 - axes), 0
     for _ in range(40):
-        kernel, stride = [rng.randint(1, 3) for _ in range(2)], [rng.randint(1, 2) for _ in range(2)]
-        padding = [rng.randint(0, n - 1) for n in kernel]
-        shape = [rng.randint(max(1, n - 2 * p), 4) for n, p in zip(kernel, padding, strict=True)]
-        x = np.array([float(rng.randint(0, 2)) for _ in range(shape[0] * shape[1])]).reshape(shape)
-        sizes = {
-            "H": shape[0],
-            "W": shape[1],
-            "U": kernel[0],
-            "V": kernel[1],
-            "stride_h": stride[0],
-            "stride_w": stride[1],
-            "padding_h": padding[0],
-            "padding_w": padding[1],
-        }
+        kernel, stride, dilation = ([rng.randint(1, most) for _ in range(axes)] for most in (3, 2, 2))
+        padding = [rng.randint(0, d * (k - 1)) for k, d in zip(kernel, dilation, strict=True)]
+        fewest = [max(d, d * (k - 1) + 1 - 2 * p) for k, p, d in zip(kernel, padding, dilation, strict=True)]
+        shape = [rng.randint(n, max(n, 4)) for n in fewest]
+        x = np.array([float(rng.randint(0, 2)) for _ in range(2 * prod(shape))]).reshape(2, *shape)
+        sizes = dict(zip(case.inputs[0].axes, x.shape, strict=True))
+        for name, values in zip(WINDOW, (kernel, stride, padding, dilation), strict=True):
+            sizes |= {f"{name}_{axis}": v for axis, v in zip("dhw"[-axes:], values, strict=True)}
         for domain in (Exact(), Intervals()):
-            here = Environment(case, dict(sizes), {"x": lambda h, w, x=x: Fraction(x[h, w])}, {}, domain)
-            for (p, q), winner in first_winners(x, kernel, stride, padding).items():
-                for name, expected in zip("uv", winner, strict=True):
-                    chosen = to_scalar(apply(f"winner.{name}", p, q))
+            here = Environment(case, sizes, {"x": lambda *c, x=x: Fraction(x[c])}, {}, domain)
+            windows = [(n, p, w) for n in range(2)
+                       for p, w in first_winners(x[n], kernel, stride, padding, dilation).items()]
+            for n, p, winner in rng.sample(windows, min(len(windows), 8)):
+                for name, expected in zip("tuv", (*lacking, *winner), strict=True):
+                    chosen = to_scalar(apply(f"winner.{name}", n, *lacking, *p))
                     assert here.scalar(chosen) == expected
                     seen += 1
-    assert seen >= 300
+    assert seen >= 600
 
 
 def test_a_selection_without_a_candidate_is_an_error():
     """padding = kernel: the first window holds padding only."""
-    case = next(c for c in OPS["max_pool"].cases if c.batch == 0)
-    sizes = {"H": 1, "W": 1, "U": 1, "V": 1, "stride_h": 1, "stride_w": 1, "padding_h": 1, "padding_w": 0}
+    case = OPS["max_pool"].cases[0]
+    sizes = {"N": 1, "W": 1, "kernel_w": 1, "stride_w": 1, "padding_w": 1, "dilation_w": 1}
     with pytest.raises(OutOfBounds, match="no candidate"):
-        Environment(case, sizes, {"x": lambda *_: Fraction(1)}).scalar(to_scalar(apply("winner.u", 0, 0)))
+        Environment(case, sizes, {"x": lambda *_: Fraction(1)}).scalar(to_scalar(apply("winner.v", 0, 0, 0, 0)))
 
 
 # ---------------------------------------------------------------- symbolic instances
@@ -269,18 +272,12 @@ def rules(case: Case) -> list[tuple[str, Scalar]]:
 def test_a_symbolic_instance_has_the_value_of_direct_evaluation(name):
     """Rule -> scalar term at a shape -> value  =  rule -> value; ties included."""
     rng, case = random.Random(name), OPS[name].cases[-1]
-    sizes = chosen_shapes(case)[0]
+    sizes, names = small_shape(case), tensor_names(case)
     integers = {n: (lambda *c, v=v: v[c]) for n, v in integer_tensors(case, sizes).items()}
-    names = [n for t in case.inputs for n in (t.name, "d" + t.name)] + ["g", *case.op.reals]
     symbolic = Environment(case, dict(sizes), {n: (lambda *c, n=n: access(n, *c)) for n in names}, integers, Symbols())
     for _ in range(3):
-        drawn: dict[Any, Fraction] = {}
-        read = {
-            n: (
-                lambda *c, n=n, d=drawn: d.setdefault((n, c), Fraction(rng.randint(1 if n in case.positive else -1, 1)))
-            )
-            for n in names
-        }
+        value = reader_in_domain(case, sizes, lambda: Fraction(rng.randint(-1, 1)))
+        read = {n: (lambda *c, n=n, value=value: value(n, c)) for n in names}
         direct = Environment(case, dict(sizes), read, integers, Intervals())
         instance = unbounded(Environment(case, dict(sizes), read, integers, Intervals()))
         for tensor, rule in rules(case):

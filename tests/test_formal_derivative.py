@@ -9,13 +9,13 @@ from typing import Any
 import mpmath
 import pytest
 import sympy
-from test_normal_form import Terms, playground, same
+from test_normal_form import Terms, playground, reader_in_domain, same, small_shape, tensor_names
 
 from gradproof_spec import ops  # noqa: F401  registers every op
 from gradproof_spec.derivative import DERIVATIVES, derivative, is_linear
 from gradproof_spec.evaluate import Environment, Interval, Intervals, Symbols
-from gradproof_spec.flat import chosen_shapes, integer_tensors, symbol, to_sympy
-from gradproof_spec.op import OPS, Case
+from gradproof_spec.flat import integer_tensors, symbol, to_sympy
+from gradproof_spec.op import OPS, Case, Op, positive
 from gradproof_spec.refute import cells, extents
 from gradproof_spec.terms import (
     ONE,
@@ -38,16 +38,16 @@ RANDOM_TERMS, ENTRIES_PER_OP, POINTS = 60, 6, 2
 
 
 def on_symbols(case: Case, sizes: dict[str, int]) -> Environment:
-    names = [n for t in case.inputs for n in (t.name, "d" + t.name)] + ["g", *case.op.reals]
     index_tensors = {n: (lambda *i, v=v: v[i]) for n, v in integer_tensors(case, sizes).items()}
-    return Environment(case, dict(sizes), {n: (lambda *i, n=n: access(n, *i)) for n in names}, index_tensors, Symbols())
+    symbols = {n: (lambda *i, n=n: access(n, *i)) for n in tensor_names(case)}
+    return Environment(case, dict(sizes), symbols, index_tensors, Symbols())
 
 
-def generic_point(t: Scalar, positive: frozenset[str], rng: random.Random) -> dict[Scalar, Fraction]:
-    """A value per element: no two equal and none special, so that no guard is on its boundary."""
+def generic_point(t: Scalar, case: Case, sizes: dict[str, int], rng: random.Random) -> dict[Scalar, Fraction]:
+    """A value per element inside the domain: none special, so that no guard is on its boundary."""
+    read = reader_in_domain(case, sizes, lambda: Fraction(2 * rng.randint(-3000, 3000) + 1, 2003))
     elements = sorted((x for x in subterms(t) if x.op == "access"), key=lambda x: x.digest)
-    low = {x: 1 if x.args[0] in positive else -3000 for x in elements}
-    return {x: Fraction(2 * rng.randint(low[x], 3000) + 1, 2003) for x in elements}
+    return {x: read(x.args[0], tuple(i.args[0] for i in x.args[1:])) for x in elements}
 
 
 def at_point(e: Any, point: dict[Scalar, Fraction], positive: frozenset[str]) -> Any:
@@ -56,12 +56,15 @@ def at_point(e: Any, point: dict[Scalar, Fraction], positive: frozenset[str]) ->
     return sympy.lambdify(list(names), e, "mpmath")(*names.values())
 
 
-def check_entry(t: Scalar, slope: Scalar, element: Scalar, positive: frozenset[str], rng: random.Random) -> int:
+def check_entry(
+    t: Scalar, slope: Scalar, element: Scalar, case: Case, sizes: dict[str, int], rng: random.Random
+) -> int:
     """slope = sympy.diff(t, element) = the central difference of t, at generic points."""
+    positive = case.positive
     f, ours, x = to_sympy(t, positive), to_sympy(slope, positive), symbol(element, positive)
     theirs = sympy.diff(f, x)
     for _ in range(POINTS):
-        point = {element: Fraction(1, 3), **generic_point(t + slope, positive, rng)}
+        point = {element: Fraction(1, 3), **generic_point(t + slope, case, sizes, rng)}
         a, b = at_point(ours, point, positive), at_point(theirs, point, positive)
         assert mpmath.almosteq(a, b, 1e-30, 1e-30), f"d/d{element} of {t}: ours {a}, sympy {b}"
         names = {symbol(y, positive): mpmath.mpf(v.numerator) / v.denominator for y, v in point.items()}
@@ -83,7 +86,7 @@ def test_random_terms_have_the_derivative_of_sympy():
             i, j = rng.randint(0, 1), rng.randint(0, 1)
             at.sizes |= {"i_0": i, "i_1": j}
             slope = derivative(t, "x", (variable("i_0"), variable("i_1")))
-            points += check_entry(at.scalar(t), at.scalar(slope), access("x", i, j), frozenset(), rng)
+            points += check_entry(at.scalar(t), at.scalar(slope), access("x", i, j), case, {}, rng)
     assert points == RANDOM_TERMS * POINTS
 
 
@@ -91,7 +94,7 @@ def test_random_terms_have_the_derivative_of_sympy():
 def test_every_op_has_the_derivative_of_sympy(name):
     """The formal derivative of the forward, at some entries of the Jacobian."""
     rng, case = random.Random(name), OPS[name].cases[-1]
-    sizes = chosen_shapes(case)[0]
+    sizes = small_shape(case)
     entries = [
         (x, i, o)
         for x in case.differentiable
@@ -105,15 +108,15 @@ def test_every_op_has_the_derivative_of_sympy(name):
             forward = case.forward(case.indices("g"))
             slope = derivative(forward, x, case.indices(x, prefix="i_"))
             at.sizes |= {v.args[0]: n for v, n in zip(case.indices(x, prefix="i_"), i, strict=True)}
-            assert check_entry(at.scalar(forward), at.scalar(slope), access(x, *i), case.positive, rng) == POINTS
+            assert check_entry(at.scalar(forward), at.scalar(slope), access(x, *i), case, sizes, rng) == POINTS
 
 
 @pytest.mark.parametrize("name", DERIVATIVES)
 def test_the_table_of_derivatives(name):
-    x = access("x")
+    x, case = access("x"), Op("positive", "x[] -> y[]", elements={"x": positive}).cases[0]
     t = function(name, x)
     with mpmath.workdps(60):
-        assert check_entry(t, derivative(t, "x", ()), x, frozenset({"x"}), random.Random(0)) == POINTS
+        assert check_entry(t, derivative(t, "x", ()), x, case, {}, random.Random(0)) == POINTS
 
 
 def test_an_unknown_function_has_no_derivative():
@@ -190,30 +193,28 @@ def test_a_tangent_inside_an_index_function_is_no_tensor():
 def test_rules_of_every_op_at_linear_combinations(name):
     """jvp(x, a u + b v) = a jvp(x, u) + b jvp(x, v), and the same for each vjp in g."""
     rng, case = random.Random(name), OPS[name].cases[-1]
-    sizes = chosen_shapes(case)[0]
+    sizes = small_shape(case)
     rules = [("g", case.jvp(case.indices("g")))] + [(x, case.vjp(x, case.indices(x))) for x in case.differentiable]
     integers = {n: (lambda *i, v=v: v[i]) for n, v in integer_tensors(case, sizes).items()}
     linear = {"g", *("d" + x for x in case.differentiable)}
-    names = [n for t in case.inputs for n in (t.name, "d" + t.name)] + ["g", *case.op.reals]
     for tensor, rule in rules:
-        drawn: dict[Any, Fraction] = {}
+        read = reader_in_domain(case, sizes, lambda: Fraction(rng.randint(-5, 5)))
         a, b = Fraction(5, 3), Fraction(-7, 2)
 
-        def value(weights: tuple[Any, ...], n: str, i: tuple[int, ...], drawn: dict[Any, Fraction] = drawn) -> Fraction:
-            keys = [(n, i, k) for k in range(2)] if n in linear else [(n, i)]
-            read = [
-                drawn.setdefault(k, Fraction(rng.randint(1, 5) if n in case.positive else rng.randint(-5, 5)))
-                for k in keys
-            ]
-            return (
-                sum((w * r for w, r in zip(weights, read, strict=True)), start=Fraction(0)) if n in linear else read[0]
-            )
+        def value(weights: tuple[Any, ...], n: str, i: tuple[int, ...], read: Any = read) -> Fraction:
+            if n not in linear:
+                return read(n, i)
+            return sum((w * read(n, (*i, k)) for k, w in enumerate(weights)), start=Fraction(0))
 
         def result(
             weights: tuple[Any, ...], rule: Scalar = rule, tensor: str = tensor, value: Any = value
         ) -> Interval | Fraction:
             at = Environment(
-                case, dict(sizes), {n: (lambda *i, n=n: value(weights, n, i)) for n in names}, integers, Intervals()
+                case,
+                dict(sizes),
+                {n: (lambda *i, n=n: value(weights, n, i)) for n in tensor_names(case)},
+                integers,
+                Intervals(),
             )
             at.sizes |= dict.fromkeys(case.index_names(tensor), 0)
             return at.scalar(rule)

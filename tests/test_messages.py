@@ -18,20 +18,23 @@ from gradproof_spec import (
 )
 from gradproof_spec.obligations import Outcome, Verdict
 from gradproof_spec.op import OPS
+from gradproof_spec.ops.convolution import TAPS, WINDOWS, hits, over, parameters
 from gradproof_spec.terms import Sum, equal, indicator
 
 
 # ---------------------------------------------------------------- three faults
-def conv_gx_padding_sign(weight, g, batch, c, h, w, size):
+def conv_gx_padding_sign(weight, g, index, size):
+    n, j, c, *h = index
+
+    def hit(p, u):
+        at = (s * i + d * k + pad for i, k, (_, s, pad, d) in zip(p, u, parameters(size), strict=True))
+        return indicator(*map(equal, h, at))
+
     return Sum(
-        indicator(equal(h, size.stride_h * p + u + size.padding_h), equal(w, size.stride_w * q + v - size.padding_w))
-        * g[batch, f, p, q]
-        * weight[f, c, u, v]
+        hit(p, u) * g[n, j, f, p] * weight[j, f, c, u]
         for f in size.F
-        for p in size.P
-        for q in size.Q
-        for u in size.U
-        for v in size.V
+        for p in over(size, WINDOWS)
+        for u in over(size, TAPS)
     )
 
 
@@ -178,17 +181,9 @@ def test_the_script_shows_the_difference(tmp_path):
 def test_the_script_of_a_selection(tmp_path):
     """max_pool with the VJP of every tied cell: the winner is computed in the script."""
 
-    def every_tied_cell(x, g, batch, h, w, size):
-        return Sum(
-            indicator(
-                equal(size.stride_h * p + u - size.padding_h, h), equal(size.stride_w * q + v - size.padding_w, w)
-            )
-            * g[batch, p, q]
-            for p in size.P
-            for q in size.Q
-            for u in size.U
-            for v in size.V
-        )
+    def every_tied_cell(g, index, size):
+        n, *h = index
+        return Sum(hits(h, p, u, size) * g[n, p] for p in over(size, WINDOWS) for u in over(size, TAPS))
 
     outcome = outcome_of("adjoint", "max_pool", x=every_tied_cell)
     printed = run_alone(outcome.replay, tmp_path)

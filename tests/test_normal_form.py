@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from functools import cache
 
@@ -13,6 +13,7 @@ from gradproof_spec import ops  # noqa: F401  registers every op
 from gradproof_spec.any_shape import Proof
 from gradproof_spec.derivative import derivative
 from gradproof_spec.evaluate import DivisionByZero, Environment, Interval, Intervals, Undecided
+from gradproof_spec.flat import chosen_shapes
 from gradproof_spec.normal_form import (
     Flat,
     Normalizer,
@@ -26,7 +27,7 @@ from gradproof_spec.normal_form import (
     to_term,
 )
 from gradproof_spec.op import OPS, Case, Op
-from gradproof_spec.refute import shapes
+from gradproof_spec.refute import allowed, in_real_domain, shapes, telling_shapes
 from gradproof_spec.rewriting import Rewriter
 from gradproof_spec.solver import Solver
 from gradproof_spec.terms import (
@@ -54,22 +55,49 @@ WIDTH = Fraction(1, 10**20)
 
 
 # ---------------------------------------------------------------- points and comparing
+TRIES = 1000  # draws of a number until one is inside the domain
+Reader = Callable[[str, tuple[int, ...]], Fraction]
+
+
+def reader_in_domain(case: Case, sizes: dict[str, int], draw: Callable[[], Fraction]) -> Reader:
+    """A value per element that the domain allows, drawn when it is first read; the real attributes are drawn now."""
+    attributes = next(
+        values
+        for _ in range(TRIES)
+        if in_real_domain(case, sizes, values := {n: {(): draw()} for n in case.op.reals})
+    )
+    drawn = {(n, ()): values[()] for n, values in attributes.items()}
+
+    def read(name: str, i: tuple[int, ...]) -> Fraction:
+        if (name, i) not in drawn:
+            drawn[name, i] = next(q for _ in range(TRIES) if allowed(case, name, q := draw(), sizes, attributes))
+        return drawn[name, i]
+
+    return read
+
+
+def tensor_names(case: Case) -> list[str]:
+    """What a rule may read as real numbers."""
+    return [n for t in case.inputs for n in (t.name, "d" + t.name)] + ["g", *case.op.reals]
+
+
+def small_shape(case: Case) -> dict[str, int]:
+    """A shape without empty tensors, of few elements; the forms with many axes have only larger ones."""
+    return (chosen_shapes(case) or telling_shapes(case))[0]
+
+
 def random_environment(case: Case, sizes: dict[str, int], rng: random.Random) -> Environment:
-    """Small rational primals, ties likely; one value per element, drawn when it is first read."""
-    drawn: dict[object, Fraction] = {}
-
-    def reader(name: str):
-        positive = name in case.positive
-        return lambda *i: drawn.setdefault(
-            (name, i), Fraction(rng.randint(1 if positive else -3, 3), rng.choice((1, 2)))
-        )
-
+    """Small rational primals inside the domain, ties likely."""
+    read = reader_in_domain(case, sizes, lambda: Fraction(rng.randint(-3, 3), rng.choice((1, 2))))
     integers: dict[object, int] = {}
+    low_high = {"int": (-1, 3), "bool": (0, 1)}
     index_tensors = {
-        t.name: (lambda *i, n=t.name: integers.setdefault((n, i), rng.randint(-1, 3))) for t in case.inputs if t.integer
+        t.name: (lambda *i, t=t: integers.setdefault((t.name, i), rng.randint(*low_high[t.kind])))
+        for t in case.inputs
+        if t.integer
     }
-    names = [n for t in case.inputs for n in (t.name, "d" + t.name)] + ["g", *case.op.reals]
-    return Environment(case, dict(sizes), {n: reader(n) for n in names}, index_tensors, Intervals())
+    tensors = {n: (lambda *i, n=n: read(n, i)) for n in tensor_names(case)}
+    return Environment(case, dict(sizes), tensors, index_tensors, Intervals())
 
 
 def ordered(p: Polynomial) -> Polynomial:
@@ -128,7 +156,7 @@ def inhabited_shapes(case: Case) -> list[dict[str, int]]:
         names = [t.name for t in case.inputs] + ["g"]
         if all(at.index(n) >= 1 for name in names for n in case.shape(name)):
             found.append(sizes)
-    return sorted(found, key=lambda s: (-len(set(s.values())), sum(s.values())))[:12]
+    return sorted(found, key=lambda s: (-len(set(s.values())), sum(s.values())))[:12] or telling_shapes(case)
 
 
 def test_normal_forms_of_every_op_agree_with_evaluation():

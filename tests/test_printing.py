@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from fractions import Fraction
 
@@ -10,6 +11,7 @@ import pytest
 from gradproof_spec import ops  # noqa: F401  registers every op
 from gradproof_spec.op import OPS, Case
 from gradproof_spec.printing import to_latex, to_text
+from gradproof_spec.report.describe import describe
 from gradproof_spec.terms import (
     Scalar,
     Sum,
@@ -50,20 +52,23 @@ TEXTS = {
     ("mse_loss", "vjp yhat"): "2·(yhat[i] - target[i])·g/I",
     ("gather_rows", "forward"): "[0 ≤ indices[k] < R]·x[indices[k],c]",
     ("gather_rows", "vjp x"): "Σ_{k<K} [indices[k] = r]·g[k,c]",
-    ("max_pool", "forward"): "x[stride_h·p + winner.u[p,q] - padding_h,stride_w·q + winner.v[p,q] - padding_w]",
+    ("max_pool", "forward"): "x[n,stride_h·p + dilation_h·winner.u[n,0,p,q] - padding_h,"
+    "stride_w·q + dilation_w·winner.v[n,0,p,q] - padding_w]",
     ("reshape", "vjp x"): "g",
-    ("conv", "vjp bias"): "Σ_{p<P, q<Q} g[f,p,q]",
-    (
-        "conv",
-        "vjp x",
-    ): "Σ_{f<F, p<P, q<Q, u<U, v<V} [h = stride_h·p + u - padding_h and w = stride_w·q + v - padding_w]"
-    "·g[f,p,q]·weight[f,c,u,v]",
+    ("conv", "vjp bias"): "Σ_{n<N, p<P, q<Q} g[n,j,f,p,q]",
+    ("conv", "vjp x"): "Σ_{f<F, p<P, q<Q, u<U, v<V} [stride_h·p + dilation_h·u - padding_h = h and "
+    "stride_w·q + dilation_w·v - padding_w = w]·g[n,j,f,p,q]·weight[j,f,c,u,v]",
 }
+
+
+def first_case(op: str) -> Case:
+    """Of convolutions and pools that with two spatial axes."""
+    return next((c for c in OPS[op].cases if c.label == "2 spatial axes"), OPS[op].cases[0])
 
 
 @pytest.mark.parametrize(("op", "rule"), TEXTS, ids=["-".join(k).replace(" ", "-") for k in TEXTS])
 def test_text_of_a_rule(op, rule):
-    assert to_text(rules(OPS[op].cases[0])[rule]) == TEXTS[op, rule]
+    assert to_text(rules(first_case(op))[rule]) == TEXTS[op, rule]
 
 
 LATEX = {
@@ -104,6 +109,32 @@ def test_every_rule_prints(name):
             assert balanced(latex, "{", "}"), latex
             assert latex.count(r"\left") == latex.count(r"\right")
             assert latex.count(r"\begin{cases}") == latex.count(r"\end{cases}")
+
+
+# ---------------------------------------------------------------- what `gradproof show` says of extents
+def test_a_computed_extent_is_shown_by_its_name():
+    """An axis that the form lacks has extent 1, and no 1 of a formula is its name."""
+    conv, pool = describe(OPS["conv"]), describe(OPS["avg_pool"])
+    assert conv["signature"] == "x[N,J,C,H,W] weight[J,F,C,U,V] bias[J,F] -> y[N,J,F,P,Q]"
+    assert conv["where"] == [
+        "P = (H + 2·padding_h - dilation_h·(U - 1) - 1) // stride_h + 1",
+        "Q = (W + 2·padding_w - dilation_w·(V - 1) - 1) // stride_w + 1",
+    ]
+    assert "[0 ≤ stride_h·p + dilation_h·u - padding_h < H and " in conv["formulas"]["forward"]["text"]
+    assert [line.split(" = ")[0] for line in pool["where"]] == ["U", "V", "P", "Q"]
+    assert pool["formulas"]["vjp"]["x"]["text"].startswith("gx[n,h,w] = Σ_{u<U, v<V, p<P, q<Q} ")
+    assert pool["formulas"]["vjp"]["x"]["text"].endswith("/(U·V)")
+
+
+@pytest.mark.parametrize("name", [n for n, op in OPS.items() if op.extents])
+def test_no_constant_is_shown_as_an_extent(name):
+    facts = describe(OPS[name])
+    computed = [line.split(" = ") for line in facts["where"] if line.split(" = ")[0] in OPS[name].extents]
+    assert computed
+    assert not any(value.isdecimal() for _, value in computed)
+    shown = " ".join(f["text"] for f in (facts["formulas"]["forward"], *facts["formulas"]["vjp"].values()))
+    shown += facts["formulas"]["jvp"]["text"]
+    assert not {e for e in OPS[name].extents if re.search(rf"\b{e}\b", shown)} - {e for e, _ in computed}
 
 
 # ---------------------------------------------------------------- what parentheses must keep apart

@@ -14,7 +14,8 @@ from gradproof_spec.terms import variable
 
 IDS = np.array([2, 0, 2, -1, 3])
 CASES = [  # op, shapes of the inputs (or an index array), attributes
-    *[(name, [(2, 3), (2, 3)], {}) for name in ("add", "sub", "mul", "maximum", "mse_loss")],
+    *[(name, [(2, 3), (2, 3)], {}) for name in ("add", "sub", "mul", "maximum")],
+    *[("mse_loss", [(2, 3), (2, 3)], {"reduction": r}) for r in ("mean", "sum", "none")],
     *[(name, [(2, 3)], {}) for name in ("neg", "exp", "relu")],
     ("reduce_sum", [(2, 3, 2)], {"axis": (0, 2), "keepdims": False}),
     ("reduce_mean", [(2, 3, 2)], {"axis": (1,), "keepdims": True}),
@@ -27,8 +28,14 @@ CASES = [  # op, shapes of the inputs (or an index array), attributes
     ("gather_rows", [(3, 2), IDS], {}),
     ("softmax", [(2, 3, 2)], {"axis": 1}),
     ("log_softmax", [(2, 4)], {"axis": 1}),
-    ("conv", [(1, 2, 4, 4), (2, 2, 3, 3), (2,)], {"stride": (2, 1), "padding": (1, 0)}),
-    ("max_pool", [(1, 4, 4)], {"kernel": (3, 2), "stride": (1, 2), "padding": (1, 1)}),
+    (
+        "conv",
+        [(1, 2, 4, 4), (2, 2, 3, 3), (2,)],
+        {"stride": (2, 1), "padding": (1, 0), "dilation": (1, 1), "groups": 1},
+    ),
+    ("conv", [(2, 4, 5), (2, 2, 2), (2,)], {"stride": (1,), "padding": (1,), "dilation": (3,), "groups": 2}),
+    ("max_pool", [(1, 4, 4)], {"kernel": (3, 2), "stride": (1, 2), "padding": (1, 1), "dilation": (1, 1)}),
+    ("max_pool", [(2, 4)], {"kernel": (2,), "stride": (2,), "padding": (3,), "dilation": (3,)}),
     ("layer_norm", [(2, 3), (3,), (3,)], {"eps": 1e-5}),
 ]
 
@@ -74,16 +81,14 @@ def test_rules_on_symbols_agree_with_rules_on_floats(name, shapes, attributes):
 
 
 def test_a_shape_rule_on_symbolic_extents():
-    names = ("H", "W", "U", "V", "s", "t", "p", "q")
-    H, W, U, V, s, t, p, q = (SymbolicInteger(variable(n)) for n in names)
-    found = explore(
-        lambda: OPS["max_pool"].shape((2, H, W), kernel=(U, V), stride=(s, t), padding=(p, q)), catch=(ValueError,)
-    )
+    names = ("H", "W", "U", "V", "s", "t", "p", "q", "d", "e")
+    H, W, U, V, s, t, p, q, d, e = (SymbolicInteger(variable(n)) for n in names)
+    window = {"kernel": (U, V), "stride": (s, t), "padding": (p, q), "dilation": (d, e)}
+    found = explore(lambda: OPS["max_pool"].shape((2, H, W), **window), catch=(ValueError,))
     assert found.complete
     shapes = [path for path in found.paths if path.exception is None]
     assert len(shapes) == 1
     P = shapes[0].result[1].term
-    rest = (
-        variable("H") + 2 * variable("p") - variable("U") - variable("s") * (P - 1)
-    )  # what the last window leaves over
-    assert valid(shapes[0].conditions, (rest >= 0) & (rest < variable("s"))) is True
+    H, U, s, p, d = (variable(n) for n in "HUspd")
+    rest = H + 2 * p - (d * (U - 1) + 1) - s * (P - 1)  # what the last window leaves over
+    assert valid(shapes[0].conditions, (rest >= 0) & (rest < s)) is True

@@ -6,7 +6,7 @@ import operator
 from itertools import pairwise
 from typing import Any
 
-from .errors import DomainError, DtypeError, ShapeError, describe
+from .errors import DomainError, DtypeError, GradproofError, ShapeError, describe
 from .op import Shape
 
 
@@ -55,10 +55,22 @@ def many_axes(op: str, axis: Any, rank: int) -> tuple[int, ...]:
 
 
 def number(op: str, name: str, value: Any) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise DtypeError(describe(op, f"{name} must be a number", "pass a Python float", **{name: value})) from None
+    if not isinstance(value, (str, bytes, bool)):
+        try:
+            return float(value)
+        except GradproofError:  # a traced value: it says what to do instead
+            raise
+        except (TypeError, ValueError, OverflowError):
+            pass
+    raise DtypeError(describe(op, f"{name} must be a number", "pass a Python float", **{name: value}))
+
+
+def small_number(op: str, name: str, value: Any, dtype: Any) -> float:
+    """A number that is added or compared in arrays of this dtype: if it is positive, it must be so there."""
+    result = number(op, name, value)
+    if result > 0 and not dtype.type(result) > 0:
+        raise DomainError(describe(op, f"{name} is 0 in {dtype}", "use a larger one, or float64", **{name: value}))
+    return result
 
 
 def target_shape(op: str, shape: Any) -> Shape:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..attributes import integer, number, one_axis
+from ..attributes import integer, number, one_axis, small_number
 from ..dtypes import floats
 from ..errors import DomainError, ShapeError, describe
 from ..op import Array, Op, Residual, Shape
@@ -143,7 +143,7 @@ def layer_norm(x: ArrayLike, gamma: ArrayLike, beta: ArrayLike, eps: float = 1e-
     array([-1.,  1.])
     """
     arrays = floats("layer_norm", x=x, gamma=gamma, beta=beta)
-    return apply(layer_norm_op, *arrays, eps=number("layer_norm", "eps", eps))
+    return apply(layer_norm_op, *arrays, eps=small_number("layer_norm", "eps", eps, arrays[0].dtype))
 
 
 # rms_norm: y = gamma xhat, xhat = x scale, scale = 1 / sqrt(mean(x²) + eps); residual (xhat, scale)
@@ -215,7 +215,7 @@ def rms_norm(x: ArrayLike, gamma: ArrayLike, eps: float = 1e-6) -> Array:
     array([-1.,  1.])
     """
     arrays = floats("rms_norm", x=x, gamma=gamma)
-    return apply(rms_norm_op, *arrays, eps=number("rms_norm", "eps", eps))
+    return apply(rms_norm_op, *arrays, eps=small_number("rms_norm", "eps", eps, arrays[0].dtype))
 
 
 # Per channel.
@@ -334,7 +334,7 @@ def batch_norm(x: ArrayLike, gamma: ArrayLike, beta: ArrayLike, eps: float = 1e-
     """
     arrays = floats("batch_norm", x=x, gamma=gamma, beta=beta)
     axis = one_axis("batch_norm", channel_axis, arrays[0].ndim)
-    return apply(batch_norm_op, *arrays, eps=number("batch_norm", "eps", eps), channel_axis=axis)
+    return apply(batch_norm_op, *arrays, eps=small_number("batch_norm", "eps", eps, arrays[0].dtype), channel_axis=axis)
 
 
 # batch_norm_eval: y = gamma xhat + beta, xhat = (x - mean) scale, scale = 1 / sqrt(var + eps); residual (scale,)
@@ -584,7 +584,7 @@ def group_norm(x: ArrayLike, gamma: ArrayLike, beta: ArrayLike, num_groups: int,
     """
     arrays = floats("group_norm", x=x, gamma=gamma, beta=beta)
     groups = integer("group_norm", "num_groups", num_groups)
-    return apply(group_norm_op, *arrays, num_groups=groups, eps=number("group_norm", "eps", eps))
+    return apply(group_norm_op, *arrays, num_groups=groups, eps=small_number("group_norm", "eps", eps, arrays[0].dtype))
 
 
 def instance_norm(x: ArrayLike, gamma: ArrayLike, beta: ArrayLike, eps: float = 1e-5) -> Array:
@@ -600,7 +600,7 @@ def instance_norm(x: ArrayLike, gamma: ArrayLike, beta: ArrayLike, eps: float = 
             [-1.,  1.]]])
     """
     x_, gamma_, beta_ = floats("instance_norm", x=x, gamma=gamma, beta=beta)
-    eps = number("instance_norm", "eps", eps)
+    eps = small_number("instance_norm", "eps", eps, x_.dtype)
     if x_.ndim < 3:
         raise ShapeError(describe("instance_norm", "there are no positions", "pass x (N,C,...)", x=x_.shape))
     grouped_shape("instance_norm", x_.shape, gamma_.shape, beta_.shape, eps)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import special
-from ..attributes import broadcast_shape, number
+from ..attributes import broadcast_shape, number, small_number
 from ..dtypes import floats, snapshot
 from ..errors import DomainError, DtypeError, ShapeError, describe
 from ..op import Array, Function, Op, Residual, Shape
@@ -788,7 +788,7 @@ def safe_log(x: ArrayLike, eps: float = 1e-6) -> Array:
     array([  0.   , -13.816, -13.816])
     """
     (x_,) = floats("safe_log", x=x)
-    small = number("safe_log", "eps", eps)
+    small = small_number("safe_log", "eps", eps, x_.dtype)
     if not small > 0:
         raise DomainError(describe("safe_log", "eps must be positive", "pass eps > 0, such as 1e-6", eps=eps))
     return apply(safe_log_op, x_, eps=small)

@@ -69,10 +69,10 @@ class Call:
 
     def text(self, direction: str) -> str:
         """The call, to be pasted below `import numpy as np, gradproof`."""
-        names = ", ".join(self.names)
-        inside = f"[{names}]" if RUNTIME[self.op].variadic else names
-        arguments = ", ".join(filter(None, (inside, *(f"{k}={v!r}" for k, v in self.attributes.items()))))
-        f = f"gradproof.{self.op}({arguments})"
+        names, first = ", ".join(self.names), [repr(v) for v in self.first]
+        inside = f"[{names}]" if RUNTIME[self.op].variadic and not first else names
+        keywords = [f"{k}={v!r}" for k, v in self.attributes.items() if k not in FIRST.get(self.op, ())]
+        f = f"gradproof.{self.op}({', '.join(filter(None, (*first, inside, *keywords)))})"
         tangents = [f"d{n}" if d is not None else "None" for n, d in zip(self.names, self.directions, strict=False)]
         shown = {
             "forward": f,

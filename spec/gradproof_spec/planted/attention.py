@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..ops.attention import (
+    allowed,
     centred,
     gcontext,
     gqueries,
@@ -127,4 +128,36 @@ plant(
         for e in size.E
         for m in size.N
     ),
+)
+
+
+# 3: the rows (n, h e) of a projection read as (h, n, e): element (h, n, e) is at position (h n + n) e + e of the matrix
+def split_directly(x: Any, w: Any, b: Any, n: Any, h: Any, e: Any, size: Any) -> Any:
+    position, width = (h * size.N + n) * size.E + e, size.H * size.E
+    row, column = position // width, position % width
+    return projected(x, w, b, row, column // size.E, column % size.E, size)
+
+
+def heads_split_directly(
+    case: Any, x: Any, wq: Any, wk: Any, wv: Any, wo: Any, b: Any, n: Any, d: Any, scale: Any, size: Any
+) -> Any:
+    def context(h: Any, e: Any) -> Any:
+        w = softmax_of(
+            lambda m: scale * Sum(
+                split_directly(x, wq, b, n, h, j, size) * split_directly(x, wk, b, m, h, j, size) for j in size.E
+            ),
+            allowed(case, b, n),
+            size.N,
+        )
+        return Sum(w(m) * split_directly(x, wv, b, m, h, e, size) for m in size.N)
+
+    return Sum(context(h, e) * wo[h, e, d] for h in size.H for e in size.E)
+
+
+plant(
+    "multi_head_attention",
+    "heads-by-direct-reshape",
+    "law",
+    law="is-its-composition",
+    forward=heads_split_directly,
 )

@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 
-from ..ops.structural import in_order, inside, read_by, spatial, start, unpadded, upsample_nearest_gx
+from ..ops.structural import in_order, inside, read_by, same_or_one, spatial, start, unpadded, upsample_nearest_gx
 from ..terms import Sum, equal, in_range, indicator
 from .fault import plant
 
@@ -46,6 +46,15 @@ plant(
     "derivative",
     jvp=lambda dx, case, index, size: Sum(
         indicator(*(equal(a, index[len(index) - len(i) + k]) for k, a in enumerate(i))) * dx[i] for i in size.axes("x")
+    ),
+)
+plant(
+    "broadcast_to",
+    "left-aligned",
+    "law",  # 5
+    law="is-right-aligned",
+    forward=lambda x, case, index, size: Sum(
+        indicator(*map(same_or_one, i, index, case.shape("x"))) * x[i] for i in size.axes("x")
     ),
 )
 plant(

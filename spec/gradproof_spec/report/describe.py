@@ -12,13 +12,14 @@ from ..terms import Index, Scalar, Term, replace, variable
 
 PACKAGE = Path(__file__).resolve().parents[1]
 RANK = 4  # of input and output together: the form shown of an op with a form per rank
+FORM = "2 spatial axes"  # the form shown of convolutions and pools
 
 
 def shown_case(op: Op) -> Case:
-    """The case whose formulas are shown: the fewest batch axes, the most inputs, a middling rank."""
-    def preference(case: Case) -> tuple[int, int, int, int]:
+    """The case whose formulas are shown: images, the fewest batch axes, the most inputs, a middling rank."""
+    def preference(case: Case) -> tuple[bool, int, int, int, int]:
         rank, rank_out = len(case.inputs[0].axes), len(case.output.axes)
-        return case.batch, -len(case.inputs), abs(rank + rank_out - RANK), abs(rank - rank_out)
+        return case.label != FORM, case.batch, -len(case.inputs), abs(rank + rank_out - RANK), abs(rank - rank_out)
 
     return min(op.cases, key=preference)
 
@@ -41,7 +42,7 @@ def describe(op: Op) -> dict[str, Any]:
                         for name in case.differentiable for i in [case.indices(name)]}}
     return {"signature": op.signatures[case.label], "forms": [s for s in op.signatures if s], "over": op.over(),
             "attributes": list(op.attributes), "reals": list(op.reals), "formulas": formulas,
-            "where": [*(f"{name} = {to_text(rule(case.size()))}" for name, rule in op.extents.items()),
+            "where": [*(f"{name} = {to_text(extent)}" for name, extent in _computed_extents(case).items()),
                       *(_selection(case, s) for s in op.selections.values()), *_index_functions(op)],
             "hypotheses": [to_text(c) for c in case.hypotheses()] + [to_text(c) for c in case.element_hypotheses()],
             "domain": [to_text(c) for c in op.domain(case.size())] if op.domain else [],
@@ -57,9 +58,15 @@ def _formula(case: Case, name: str, indices: Sequence[Index], value: Scalar) -> 
     return {"text": f"{left} = {to_text(value)}", "latex": f"{left_latex} = {to_latex(value)}"}
 
 
+def _computed_extents(case: Case) -> dict[str, Index]:
+    """The op's own extents. One that is a constant belongs to an axis that this form lacks."""
+    extents = {name: rule(case.size()) for name, rule in case.op.extents.items()}
+    return {name: extent for name, extent in extents.items() if extent.op != "constant"}
+
+
 def _with_named_extents(case: Case, value: Scalar) -> Scalar:
     """The same formula with P for the op's own extent P = (H + ...) // stride + 1."""
-    names = {getattr(case.size(), name): name for name in case.op.extents}
+    names = {extent: name for name, extent in _computed_extents(case).items()}
 
     def step(t: Term) -> Term | None:
         return variable(names[t]) if isinstance(t, Index) and t in names else None
