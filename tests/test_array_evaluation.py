@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from fractions import Fraction
 from itertools import islice
 from typing import Any
@@ -12,12 +13,13 @@ import pytest
 from test_normal_form import playground, reader_in_domain
 
 from gradproof_spec import ops  # noqa: F401  registers every op
-from gradproof_spec.array_evaluation import ArrayEvaluation
+from gradproof_spec.array_evaluation import ArrayEvaluation, Entry
+from gradproof_spec.derivative import derivative
 from gradproof_spec.evaluate import Interval, Intervals
 from gradproof_spec.op import OPS, Case
 from gradproof_spec.planted import PLANTED
-from gradproof_spec.planted.fault import Planted
 from gradproof_spec.refute import (
+    POINTS_PER_SHAPE,
     QUICK_SHAPES,
     Evaluation,
     Point,
@@ -26,7 +28,6 @@ from gradproof_spec.refute import (
     entries_that_differ_in_floats,
     environment,
     extents,
-    numbered_rule,
     rule_term,
     telling_shapes,
 )
@@ -86,6 +87,16 @@ def ranges(case: Case, tensor: str, sizes: dict[str, int], prefix: str = "") -> 
     return dict(zip(names, extent, strict=True))
 
 
+def written(case: Case, what: str) -> Scalar:
+    """The rule as it is written: `rule_term` is the same with few bound names, so that equal sums are equal terms."""
+    kind, _, x = what.partition(" ")
+    if kind == "slope":
+        return derivative(case.forward(case.indices("g")), x, [variable(f"i_{n}") for n in range(len(case.shape(x)))])
+    if kind in ("forward", "jvp"):
+        return (case.forward if kind == "forward" else case.jvp)(case.indices("g"))
+    return case.vjp(what, case.indices(what))
+
+
 def far(value: float, exact: Interval | Fraction) -> bool:
     exact = Interval.of(exact)
     middle = float((exact.lo + exact.hi) / 2)
@@ -106,12 +117,12 @@ def test_every_entry_of_every_rule_is_the_exact_one(name):
         for what, tensor, x in rules:
             order = ranges(case, tensor, sizes) | (ranges(case, x, sizes, "i_") if x else {})
             with np.errstate(all="ignore"):  # the side of a choice that is not taken
-                got = at.array(numbered_rule(case, what), order)
+                got = at.array(rule_term(case, what), order)
             assert got.shape == tuple(order.values())
-            places = list(cells(got.shape))
+            places, rule = list(cells(got.shape)), written(case, what)
             for place in rng.sample(places, min(SLOPES_PER_INPUT, len(places))) if x else places:
                 exact.sizes |= dict(zip(order, place, strict=True))
-                want = exact.scalar(rule_term(case, what))
+                want = exact.scalar(rule)
                 assert not far(got[place], want), f"{name} {what}{list(place)} at {sizes}: {got[place]}, exactly {want}"
 
 
@@ -194,15 +205,17 @@ def test_a_new_direction_forgets_what_depended_on_the_old_one():
 
 
 # ---------------------------------------------------------------- where two rules differ
-def differing(kind: str, case: Case, denominator: int, shapes: int) -> list[tuple[Evaluation, Any]]:
-    """At a point of each of the most telling shapes, the entries that differ, at most three."""
-    rng, found = random.Random(f"{kind} {case.op.name}"), []
+def differing(
+    kind: str, case: Case, denominator: int, shapes: int, points: int = 1
+) -> Iterator[tuple[Evaluation, Entry]]:
+    """The entries that differ, at points of the most telling shapes, at most three at each."""
+    rng = random.Random(f"{kind} {case.op.name}")
     for sizes in telling_shapes(case)[:shapes]:
-        point, integers = point_in_domain(case, sizes, rng, denominator)
-        primals = {n: v for n, v in point.items() if n in case.op.reals or n in {t.name for t in case.inputs}}
-        at = Evaluation(case, sizes, primals, integers)
-        found += [(at, e) for e in islice(entries_that_differ_in_floats(kind, at, case.differentiable), 3)]
-    return found
+        for _ in range(points):
+            point, integers = point_in_domain(case, sizes, rng, denominator)
+            primals = {n: v for n, v in point.items() if n in case.op.reals or n in {t.name for t in case.inputs}}
+            at = Evaluation(case, sizes, primals, integers)
+            yield from ((at, e) for e in islice(entries_that_differ_in_floats(kind, at, case.differentiable), 3))
 
 
 @pytest.mark.parametrize("kind", ["derivative", "adjoint"])
@@ -213,17 +226,15 @@ def test_right_rules_differ_nowhere(name, kind):
     assert [(at.sizes, entry) for at, entry in found] == []
 
 
-def certainly_wrong(fault: Planted) -> bool:
-    """Refuted by an entry of the Jacobian: the search is not for kinks, bounds and laws."""
-    return fault.kind in ("derivative", "adjoint") and not fault.fields
+WRONG_ENTRIES = [f for f in PLANTED if f.kind in ("derivative", "adjoint") and not f.fields]
 
 
-@pytest.mark.parametrize("fault", filter(certainly_wrong, PLANTED), ids=lambda f: f"{f.op}-{f.name}")
+@pytest.mark.parametrize("fault", WRONG_ENTRIES, ids=lambda f: f"{f.op}-{f.name}")
 def test_a_planted_wrong_rule_is_found_where_it_is_wrong(fault):
-    """An entry that differs in floats at a telling shape, and exactly."""
-    for case in fault.wrong_op().cases[:3]:
-        for at, entry in differing(fault.kind, case, denominator=1, shapes=QUICK_SHAPES):
+    """Some entry that differs in floats at a telling shape differs exactly."""
+    for case in fault.wrong_op().cases:
+        for at, entry in differing(fault.kind, case, denominator=1, shapes=QUICK_SHAPES, points=POINTS_PER_SHAPE):
             confirmed = compare(fault.kind, at, *entry)
-            if confirmed is not None:
+            if confirmed is not None and not confirmed.fault:
                 return
     pytest.fail(f"{fault.op}: {fault.name} differs nowhere")

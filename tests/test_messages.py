@@ -66,21 +66,20 @@ def place(rule: Callable[..., Any]) -> str:
 
 CONV = f"""REFUTED  adjoint[conv]
 
-  gx[0,0,0] is 0 but must be 1.
+  gx[0,0,0,0] is 0 but must be 1.
 
   claim    <jvp(dx, dweight, dbias), g> = <dx, vjp_x(g)> + <dweight, vjp_weight(g)> + <dbias, vjp_bias(g)>    \
 for all shapes and all reals
   rule     {place(conv_gx_padding_sign)}
-             gx[c,h,w] = Σ_{{f<F, p<P, q<Q, u<U, v<V}} [h = stride_h·p + u + padding_h and \
-w = stride_w·q + v - padding_w]·g[f,p,q]·weight[f,c,u,v]
-  at       C=1 H=1 W=1 F=1 U=2 V=1 stride_h=1 stride_w=1 padding_h=1 padding_w=0 -> P=2 Q=1
+             gx[n,j,c,w] = Σ_{{f<F, q<Q, v<V}} [w = stride_w·q + dilation_w·v + padding_w]·g[n,j,f,q]·weight[j,f,c,v]
+  at       N=1 J=1 C=1 W=1 F=1 V=1 stride_w=1 padding_w=1 dilation_w=1 -> Q=3
 
   counterexample (smallest found; entries not shown are 0)
-    dx[0,0,0] = 1      weight[0,0,1,0] = 1      g[0,0,0] = 1
+    dx[0,0,0,0] = 1      weight[0,0,0,0] = 1      g[0,0,0,1] = 1
     left side  = 1
     right side = 0
 
-  replayed on the runtime in float64: gradproof.conv gives gx[0,0,0] = 1.0. The spec rule is the odd one out.
+  replayed on the runtime in float64: gradproof.conv gives gx[0,0,0,0] = 1.0. The spec rule is the odd one out.
 
   again    pytest "proofs/test_adjoint.py::test_adjoint[conv]"
   alone    python proofs/report/adjoint/conv.py       (NumPy only, no solver)"""

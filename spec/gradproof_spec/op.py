@@ -38,6 +38,7 @@ from .terms import (
     equal,
     flatten_indices,
     in_range,
+    subterms,
     to_index,
     to_scalar,
     variable,
@@ -266,9 +267,10 @@ class Size:
             return access(name)
         if name in self._case.op.extents and not self._case.named_extents:
             return Extent(name, self._case.op.extents[name](self))
-        if name not in self._case.symbols and name not in self._case.op.extents:
+        known = [*self._case.free_axes, *self._case.op.attributes]
+        if name not in known and name not in self._case.op.extents:
             raise SpecificationError(f"op {self._case.op.name}: size.{name} is neither an extent nor an attribute; "
-                                     f"known: {', '.join(self._case.symbols)}")
+                                     f"known: {', '.join(known)}")
         return Extent(name, to_index(self._values[name]) if name in self._values else variable(name))
 
     def axes(self, tensor: str) -> Extents:
@@ -306,10 +308,24 @@ class Case:
         return [f"B{i + 1}" for i in range(self.batch)]
 
     @cached_property
-    def symbols(self) -> list[str]:
-        """Extents and attributes that are free: everything else is computed from them."""
+    def free_axes(self) -> list[str]:
+        """Axes whose extents are not computed."""
         axes = dict.fromkeys(a for t in (*self.inputs, self.output) for a in t.axes if a not in self.op.extents)
-        return [*axes, *self.op.attributes]
+        return list(axes)
+
+    @cached_property
+    def symbols(self) -> list[str]:
+        """Extents and attributes that are free: everything else is computed from them.
+
+        Of an op with several forms only the attributes that this one reads.
+        """
+        attributes = self.op.attributes
+        if attributes and len(self.op.signatures) > 1:
+            size, indices = self.size(), self.indices(self.output.name)
+            terms = [*(self.op.domain(size) if self.op.domain else ()), self.forward(indices), *self.shape("g")]
+            read = {x.args[0] for t in terms for x in subterms(t) if x.op == "variable"}
+            attributes = tuple(a for a in attributes if a in read)
+        return [*self.free_axes, *attributes]
 
     @property
     def differentiable(self) -> tuple[str, ...]:
@@ -341,8 +357,7 @@ class Case:
     def hypotheses(self) -> tuple[Condition, ...]:
         """The domain: extents >= 0 and what the op declares."""
         size = self.size()
-        axes = [s for s in self.symbols if s not in self.op.attributes]
-        conditions = [getattr(size, a) >= 0 for a in axes]
+        conditions = [getattr(size, a) >= 0 for a in self.free_axes]
         conditions += list(self.op.domain(size)) if self.op.domain else []
         return tuple(c for c in conditions if c != TRUE)
 

@@ -176,21 +176,16 @@ class Evaluation:
 
 @lru_cache(maxsize=512)
 def rule_term(case: Case, what: str) -> Scalar:
-    """A rule of the case as a term in its index names."""
-    if what == "jvp":
-        return case.jvp(case.indices("g"))
+    """A rule of the case as a term in its index names, in which equal sums are equal terms."""
     if what.startswith("slope "):
         x = what.removeprefix("slope ")
         return formal_derivative(
             rule_term(case, "forward"), x, tuple(variable(f"i_{k}") for k in range(len(case.shape(x))))
         )
-    return case.forward(case.indices("g")) if what == "forward" else case.vjp(what, case.indices(what))
-
-
-@lru_cache(maxsize=512)
-def numbered_rule(case: Case, what: str) -> Scalar:
-    """The same with few bound names: equal sums are equal terms."""
-    return numbered_binders(rule_term(case, what))
+    if what in ("forward", "jvp"):
+        rule = case.forward if what == "forward" else case.jvp
+        return numbered_binders(rule(case.indices("g")))
+    return numbered_binders(case.vjp(what, case.indices(what)))
 
 
 @lru_cache(maxsize=512)
@@ -261,15 +256,18 @@ def _random(kind: str, case: Case) -> random.Random:
 
 
 def smaller_shape(found: Counterexample, rng: random.Random) -> Counterexample:
-    """Make every extent and attribute as small as the statement stays false."""
-    for name in found.sizes:
-        for value in range(found.sizes[name]):
-            sizes = {**found.sizes, name: value}
-            if in_domain(found.case, sizes):
-                again = search_shape(found.kind, found.case, sizes, rng, Effort())
-                if again is not None and bool(again.fault) == bool(found.fault):
-                    found = again
-                    break
+    """Make every extent and attribute as small as the statement stays false, until none gets smaller."""
+    before: dict[str, int] = {}
+    while before != found.sizes:
+        before = dict(found.sizes)
+        for name in before:
+            for value in range(found.sizes[name]):
+                sizes = {**found.sizes, name: value}
+                if in_domain(found.case, sizes):
+                    again = search_shape(found.kind, found.case, sizes, rng, Effort())
+                    if again is not None and bool(again.fault) == bool(found.fault):
+                        found = again
+                        break
     return found
 
 
@@ -386,7 +384,7 @@ def entries_that_differ_in_floats(kind: str, at: Evaluation, inputs: Sequence[st
     integers = {n: array(values, n, int) for n, values in at.integers.items()}
     approximate = ArrayEvaluation(case, sizes, tensors, integers)
     with np.errstate(all="ignore"):
-        yield from differing_entries(kind, case, approximate, partial(numbered_rule, case), shape, tuple(inputs))
+        yield from differing_entries(kind, case, approximate, partial(rule_term, case), shape, tuple(inputs))
 
 
 def some_entries(
@@ -573,11 +571,9 @@ def report(found: Counterexample, again: str) -> str:
     if kind == "adjoint":
         xs = case.differentiable
         claim = f"<jvp({', '.join('d' + x for x in xs)}), g> = " + " + ".join(f"<d{x}, vjp_{x}(g)>" for x in xs)
-    derived = (
-        {}
-        if found.fault
-        else {e: Environment(case, dict(found.sizes), {}).index(getattr(case.size(), e)) for e in case.op.extents}
-    )
+    here, size = Environment(case, dict(found.sizes), {}), case.size()
+    computed = [] if found.fault else [e for e in case.op.extents if getattr(size, e).op != "constant"]
+    derived = {e: here.index(getattr(size, e)) for e in computed}
     at = " ".join(f"{k}={v}" for k, v in found.sizes.items())
     if derived:
         at += " -> " + " ".join(f"{k}={v}" for k, v in derived.items())
