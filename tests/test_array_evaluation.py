@@ -169,6 +169,7 @@ def test_a_sum_of_what_does_not_mention_its_index_counts():
     assert np.array_equal(array(scalar_sum("k#1", J, X[i, 0]), i=2), 3 * VALUES[:, 0])
     assert np.array_equal(array(scalar_sum("k#1", i + 1, ONE), i=4), [1, 2, 3, 4])
     assert np.array_equal(array(scalar_sum("k#1", i - 2, ONE), i=4), [0, 0, 0, 1])
+    assert array(scalar_sum("k#1", to_index(-2), ONE)) == 0
 
 
 def test_one_bound_name_inside_and_outside():

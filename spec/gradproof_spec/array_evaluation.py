@@ -165,7 +165,7 @@ class ArrayEvaluation:
         if np.ndim(count):
             terms = np.where(self.value(variable(name), inner) < count, terms, 0.0)
         if np.ndim(terms) == 0 or np.shape(terms)[axis] != inner[name]:
-            return terms * np.asarray(count, float)
+            return terms * np.maximum(count, 0)
         return np.sum(terms, axis=axis, keepdims=True)
 
 

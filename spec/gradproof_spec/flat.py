@@ -221,14 +221,22 @@ def integer_tensors(case: Case, sizes: Mapping[str, int]) -> dict[str, dict[tupl
     }
 
 
+def shapes_per_case(op: Op) -> int:
+    return SHAPES_PER_CASE if len(op.cases) <= SHAPES_PER_CASE else 1
+
+
 def check_flat(op: Op) -> Outcome:
     if not any(c.differentiable for c in op.cases):
         return Outcome(Verdict.NOT_APPLICABLE, "no input is differentiable")
     done: list[dict[str, Any]] = []
     queries = 0
-    per_case = SHAPES_PER_CASE if len(op.cases) <= SHAPES_PER_CASE else 1
+    per_case = shapes_per_case(op)
     for case in op.cases:
-        for sizes in chosen_shapes(case)[:per_case]:
+        chosen = chosen_shapes(case)[:per_case]
+        if case.differentiable and not chosen:
+            text = f"no shape of the form {case.id} is small enough"
+            return Outcome(Verdict.UNKNOWN, f"UNKNOWN  flat[{op.name}]\n\n  {text}")
+        for sizes in chosen:
             for o in cells(extents(case, "g", sizes)):
                 for x in case.differentiable:
                     try:
@@ -300,6 +308,6 @@ def obligations() -> Iterator[Obligation]:
             op.name,
             "",
             "sympy.diff(forward) = jvp and <jvp(dx), g> = <dx, vjp(g)>, entry by entry",
-            f"{SHAPES_PER_CASE} small shapes of each form, all reals off kinks",
+            f"{shapes_per_case(op)} small shapes of each form, all reals off kinks",
             partial(check_flat, op),
         )

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import inspect
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache, partial
-from itertools import chain, product
+from itertools import chain, combinations, product
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .any_shape import Kink
 
 SHAPES, POINTS_PER_SHAPE, MOST_PAIRS, LARGEST = 60, 6, 400, 4
-TRIES_FOR_ATTRIBUTES = 100
+TRIES, TRIES_FOR_ATTRIBUTES = 4000, 100
 QUICK_SHAPES, QUICK_POINTS, QUICK_PAIRS = 6, 2, 40
 Point = dict[str, dict[tuple[int, ...], Fraction]]  # tensor -> index -> value; missing entries are 0
 
@@ -77,18 +77,34 @@ def shapes(case: Case) -> list[dict[str, int]]:
     if key not in _shape_memory:
         names, hypotheses = case.symbols, case.shape_hypotheses()
         rng = random.Random(f"{case.op.name} {case.id}")
-        tries = (
-            list(product(range(LARGEST), repeat=len(names)))
-            if len(names) <= 4
-            else [tuple(rng.choice((0, 1, 1, 1, 2, 2, 3, LARGEST)) for _ in names) for _ in range(2000)]
-        )
-        found = {
-            values: sizes
-            for values in tries
-            if in_domain(case, sizes := dict(zip(names, values, strict=True)), hypotheses)
-        }
-        _shape_memory[key] = sorted(found.values(), key=lambda s: (sum(s.values()), sorted(s.items())))
+
+        def inside(tries: Iterable[tuple[int, ...]]) -> set[tuple[int, ...]]:
+            return {t for t in tries if in_domain(case, dict(zip(names, t, strict=True)), hypotheses)}
+
+        if len(names) <= 4:
+            found = inside(product(range(LARGEST), repeat=len(names)))
+        else:
+            found = inside(tuple(rng.choice((0, 1, 1, 1, 2, 2, 3, LARGEST)) for _ in names) for _ in range(TRIES))
+            axes, around = len(case.free_axes), None
+            while found:  # a domain with many conditions is hit rarely: look around the smallest point, few empty axes
+                smallest = min(found, key=lambda t: (t[:axes].count(0), sum(t), t))
+                if smallest == around:
+                    break
+                around = smallest
+                found |= inside(neighbours(smallest))
+        every = (dict(zip(names, t, strict=True)) for t in found)
+        _shape_memory[key] = sorted(every, key=lambda s: (sum(s.values()), sorted(s.items())))
     return _shape_memory[key]
+
+
+def neighbours(values: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+    """The tuple with one or two of its entries changed."""
+    for places in combinations(range(len(values)), 2):
+        for new in product(range(LARGEST), repeat=2):
+            changed = list(values)
+            for k, v in zip(places, new, strict=True):
+                changed[k] = v
+            yield tuple(changed)
 
 
 def extents(case: Case, name: str, sizes: Mapping[str, int]) -> tuple[int, ...]:
