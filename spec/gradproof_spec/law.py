@@ -16,7 +16,7 @@ from .any_shape import BoundsWalk, NotProved, Proof
 from .evaluate import DivisionByZero, Environment, Exact, Intervals, OutOfBounds, Undecided
 from .normal_form import to_term
 from .obligations import Obligation, Outcome, Verdict
-from .op import OPS, Case, Op, SpecificationError
+from .op import OPS, Case, Op, SpecificationError, TensorType
 from .refute import (
     NoPoint,
     attribute_values,
@@ -125,8 +125,9 @@ class Drawn(dict[str, Any]):
 
         return read
 
-    def integer(self, name: str, *i: int) -> int:
-        return self.integers.setdefault((name, i), self.rng.randint(-1, 3))
+    def integer(self, tensor: TensorType, *i: int) -> int:
+        low, high = (0, 1) if tensor.kind == "bool" else (-1, 3)
+        return self.integers.setdefault((tensor.name, i), self.rng.randint(low, high))
 
 
 def counterexample(law: Law, case: Case) -> str | None:
@@ -145,7 +146,7 @@ def counterexample(law: Law, case: Case) -> str | None:
             if not all(environment(case, sizes, values.attributes, {}, Exact()).condition(c) is True
                        for c in conditions if atom_conditions(c)):
                 continue
-            integers = {t.name: partial(values.integer, t.name) for t in case.inputs if t.integer}
+            integers = {t.name: partial(values.integer, t) for t in case.inputs if t.integer}
             for o in cells(extents(case, law.at, sizes)):
                 here = dict(sizes) | dict(zip(case.index_names(law.at), o, strict=True))
                 try:

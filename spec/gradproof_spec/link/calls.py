@@ -172,7 +172,7 @@ ARRANGED: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 def integer_inputs(op: str) -> set[str]:
-    return {t.name for t in OPS[op].cases[-1].inputs if t.integer}
+    return {t.name for case in OPS[op].cases for t in case.inputs if t.integer}
 
 
 def inside_domain(

@@ -25,8 +25,8 @@ def centred(w, t, keys):
 
 # ---------------------------------------------------------------- scaled_dot_product_attention
 scaled_dot_product_attention = Op("scaled_dot_product_attention", {
-    "without mask": "q[B,N,E] k[B,M,E] v[B,M,F] -> y[B,N,F]",
-    "with mask": "q[B,N,E] k[B,M,E] v[B,M,F] mask:bool[B,N,M] -> y[B,N,F]"}, reals="scale")
+    "with mask": "q[B,N,E] k[B,M,E] v[B,M,F] mask:bool[B,N,M] -> y[B,N,F]",
+    "without mask": "q[B,N,E] k[B,M,E] v[B,M,F] -> y[B,N,F]"}, reals="scale")
 
 
 def weights(case, q, k, b, n, scale, size):
@@ -73,8 +73,8 @@ def heads_and_mask_fit(size):
 
 
 multi_head_attention = Op("multi_head_attention", {
-    "without mask": "x[B,N,D] wq[D,H,E] wk[D,H,E] wv[D,H,E] wo[H,E,D] -> y[B,N,D]",
-    "with mask": "x[B,N,D] wq[D,H,E] wk[D,H,E] wv[D,H,E] wo[H,E,D] mask:bool[B,N,M] -> y[B,N,D]"},
+    "with mask": "x[B,N,D] wq[D,H,E] wk[D,H,E] wv[D,H,E] wo[H,E,D] mask:bool[B,N,M] -> y[B,N,D]",
+    "without mask": "x[B,N,D] wq[D,H,E] wk[D,H,E] wv[D,H,E] wo[H,E,D] -> y[B,N,D]"},
     reals="scale", domain=heads_and_mask_fit)
 
 
