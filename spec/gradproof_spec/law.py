@@ -30,6 +30,7 @@ from .refute import (
     number,
     shapes,
     spread,
+    telling_shapes,
 )
 from .terms import Condition, Index, Scalar, Tensor, atom_conditions, to_scalar
 
@@ -94,7 +95,7 @@ def forward_of(op: str, case: Case, *arguments: Any) -> Scalar:
 
 
 # ---------------------------------------------------------------- proving and refuting
-SHAPES, POINTS = 12, 2
+SHAPES, POINTS = 8, 2
 
 
 class LawEnvironment(Environment):
@@ -136,8 +137,11 @@ def counterexample(law: Law, case: Case) -> str | None:
     index = case.indices(law.at)
     left, right = law.sides(case, index)
     conditions = tuple(law.where(case.size()))
-    found = [s for s in shapes(case) if in_domain(case, s, [c for c in conditions if not atom_conditions(c)])]
-    for sizes in spread(found, SHAPES):
+    small, telling = (
+        [s for s in among if in_domain(case, s, [c for c in conditions if not atom_conditions(c)])]
+        for among in (shapes(case), telling_shapes(case))
+    )
+    for sizes in (*spread(small, SHAPES), *telling[:SHAPES]):
         for _ in range(POINTS):
             try:
                 values = Drawn(case, sizes, rng)
