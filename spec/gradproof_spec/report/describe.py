@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..any_shape import kinks
 from ..op import OPS, Case, Op, Selection
 from ..printing import to_latex, to_text
 from ..terms import Index, Scalar, Term, replace, variable
@@ -46,9 +47,19 @@ def describe(op: Op) -> dict[str, Any]:
                       *(_selection(case, s) for s in op.selections.values()), *_index_functions(op)],
             "hypotheses": [to_text(c) for c in case.hypotheses()] + [to_text(c) for c in case.element_hypotheses()],
             "domain": [to_text(c) for c in op.domain(case.size())] if op.domain else [],
-            "kinks": {where: str(slope) for where, slope in op.kinks.items()},
+            "kinks": _kinks(case),
             "code": "\n".join(inspect.getsource(r) for r in (op.forward_rule, op.jvp_rule, *op.vjps.values()) if r),
             "source": op.source, "defined": _place(op.forward_rule)}
+
+
+def _kinks(case: Case) -> dict[str, str]:
+    """What the JVP is where two branches meet."""
+    op = case.op
+    found = {k.name: f"{op.kinks[k.name]} of the slope where {to_text(k.guard)}, "
+                     f"{1 - op.kinks[k.name]} of that on the other side"
+             for k in (kinks(case) if op.kinks else ()) if k.name in op.kinks}
+    tied = {"first": "the slope of the first of the best", "shared": "the mean of the slopes of the best"}
+    return found | {f"a tie of {name}": tied[op.ties] for name in op.selections}
 
 
 def _formula(case: Case, name: str, indices: Sequence[Index], value: Scalar) -> dict[str, str]:
@@ -106,7 +117,7 @@ def as_text(name: str, facts: dict[str, Any]) -> str:
     items += [(f"vjp {x}", f["text"]) for x, f in formulas["vjp"].items()]
     items += [("where", text) for text in facts["where"]]
     items += [("hypotheses", ", ".join(facts["hypotheses"]))] if facts["hypotheses"] else []
-    items += [("kinks", f"at {where}: slope {slope}") for where, slope in facts["kinks"].items()]
+    items += [("kinks", f"at {where}: {slope}") for where, slope in facts["kinks"].items()]
     items += [("over", facts["over"])]
     items += [(title, facts[key]) for title, key in (("source", "source"), ("defined in", "defined")) if facts[key]]
     width = max(len(title) for title, _ in items) + 2
