@@ -10,7 +10,7 @@ coefficient of dx[i] in output o. For each input X, with o and i free:
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import permutations, product
@@ -216,6 +216,10 @@ def _apart(proof: Proof, kink: Kink, other: Kink) -> bool:
     read = {x for f in p for a, _ in f.monomial for x in subterms(a) if x.op == "access"} | {kink.element}
 
     def moves(e: Scalar) -> bool:
+        if sum(e in subterms(a) for f in p for a, _ in f.monomial) != 1:
+            return False  # it may cancel
+        if not is_open(proof.case.element_condition(e.args[0], access(e.args[0]))):
+            return False  # its domain may be a point
         same = [conjunction([equal(i, j) for i, j in zip(e.args[1:], x.args[1:], strict=True)])
                 for x in read - {e} if x.args[0] == e.args[0]]
         return all(proof.solver.valid(proof.at_output(), ~c) is True for c in same)
@@ -304,15 +308,19 @@ def prove_kinks(case: Case) -> Solver:
             proof.require_equal(k_j, weight * k_yes + (1 - weight) * k_no, hypotheses,
                                 f"at {name} the JVP's coefficient of d{x} is not {weight} of one side "
                                 f"and {1 - weight} of the other")
-    _require_plain_selections(case)
+    _require_plain_selections(case, derived.values())
     for selection in case.op.selections.values():
         _prove_selection_kink(proof, selection)
     return proof.solver
 
 
-def _require_plain_selections(case: Case) -> None:
-    """Candidates depend on no value, and no two selections share elements: their ties would be met together."""
+def _require_plain_selections(case: Case, kinks: Iterable[Kink] = ()) -> None:
+    """Candidates depend on no value, and no ties are met together.
+
+    No two selections share elements, nor does one with itself at other arguments, nor with a guard.
+    """
     compared: dict[str, str] = {}
+    forward = case.forward(case.indices(case.output.name))
     for selection in case.op.selections.values():
         arguments = [variable(n) for n in case.selection_arguments(selection)]
         real, value = compared_element(case, selection, arguments,
@@ -325,6 +333,13 @@ def _require_plain_selections(case: Case) -> None:
         other = compared.setdefault(value.args[0], selection.name)
         if other != selection.name:
             raise Unsupported(f"{other} and {selection.name} select among the elements of {value.args[0]}")
+        functions = {f"{selection.name}.{c}" for c in selection.candidates}
+        asked = {x.args[1:] for x in subterms(forward) if x.op == "apply" and x.args[0] in functions}
+        if len(asked) > 1 or any(not free_variables(i) <= free_variables(forward) for a in asked for i in a):
+            raise Unsupported(f"the forward asks for {selection.name} at several arguments")
+        for kink in kinks:
+            if mentions(kink.guard.args[0] - kink.guard.args[1], frozenset({value.args[0]})):
+                raise Unsupported(f"{kink.guard} reads {value.args[0]}, among whose elements {selection.name} selects")
 
 
 def _prove_selection_kink(proof: Proof, selection: Selection) -> None:
@@ -642,6 +657,11 @@ class BoundsWalk:
             if x.op == "apply" and (name := x.args[0].rpartition(".")[0]) in self.case.op.selections:
                 inside = self.case.selection_domain(self.case.op.selections[name], x.args[1:])
                 self.require(h, inside, f"{rule} asks for {x} outside the range of its arguments")
+            declared = self.case.op.index_functions
+            if declared and x.op == "apply" and (name := x.args[0].rpartition(".")[0]) in declared.names:
+                domain = "g" if declared.names[name] != "g" else self.case.inputs[0].name
+                for c in self.case.in_bounds(domain, x.args[1:]):
+                    self.require(h, c, f"{rule} asks for {x} outside the range of its arguments")
 
     def nonzero(self, t: Scalar, h: tuple[Condition, ...]) -> bool:
         if t.op == "mul":

@@ -9,7 +9,7 @@ s > 0 and s s = v; log, sin, cos, tanh, erf are unknowns; 1/b is r with r b = 1,
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial, reduce
 from typing import Any
 
@@ -83,13 +83,14 @@ class Encoding:
         self.declared: dict[str, None] = {}
         self.facts: list[str] = []
         self._named: dict[tuple[str, Any], str] = {}
+        self.depth = 0  # inside a branch: what is read there need be defined there only
 
     def _unknown(self, kind: str, key: Any, facts: Any) -> str:
         if (kind, key) not in self._named:
             name = f"|{kind} {len(self._named)}|"
             self._named[kind, key] = name
             self.declared[name] = None
-            self.facts += [f.replace("?", name) for f in facts()]
+        self.facts += [f.replace("?", self._named[kind, key]) for f in facts()]
         return self._named[kind, key]
 
     def __call__(self, e: Any) -> str:
@@ -115,11 +116,21 @@ class Encoding:
             inner = self(e.args[0])
             return self._unknown("log", inner, lambda: [])
         if isinstance(e, sympy.Piecewise):
-            text = self(e.args[-1][0])
+            text = self.inside(self, e.args[-1][0])
             for value, condition in reversed(e.args[:-1] if e.args[-1][1] == sympy.true else e.args):
-                text = f"(ite {self.relation(condition)} {self(value)} {text})"
+                text = f"(ite {self.inside(self.relation, condition)} {self.inside(self, value)} {text})"
             return text
         raise ValueError(f"no encoding for {type(e).__name__}")
+
+    def inside(self, encode: Callable[[Any], str], e: Any) -> str:
+        self.depth += 1
+        try:
+            return encode(e)
+        finally:
+            self.depth -= 1
+
+    def _where(self, condition: str, fact: str) -> str:
+        return f"(=> {condition} {fact})" if self.depth else fact
 
     def _exp(self, exponent: Any) -> str:
         parts = []
@@ -137,7 +148,8 @@ class Encoding:
             return self._power(base.base, base.exp * exponent)
         if exponent.q == 2:
             inner = self(base)
-            root = self._unknown("sqrt", inner, lambda: ["(> ? 0.0)", f"(= (* ? ?) {inner})"])
+            root = self._unknown("sqrt", inner, lambda: [
+                self._where(f"(> {inner} 0.0)", f"(and (> ? 0.0) (= (* ? ?) {inner}))")])
             unit = root if exponent > 0 else self._reciprocal(root)
             return f"(* 1.0 {' '.join([unit] * abs(int(exponent.p)))})"
         inner = self(base)
@@ -145,7 +157,8 @@ class Encoding:
         return f"(* 1.0 {' '.join([unit] * abs(int(exponent)))})"
 
     def _reciprocal(self, inner: str) -> str:
-        return self._unknown("reciprocal", inner, lambda: [f"(= (* ? {inner}) 1.0)"])
+        return self._unknown("reciprocal", inner, lambda: [
+            self._where(f"(distinct {inner} 0.0)", f"(= (* ? {inner}) 1.0)")])
 
     def relation(self, c: Any) -> str:
         if c in (sympy.true, sympy.false):
@@ -280,7 +293,7 @@ def statements(case: Case, sizes: Mapping[str, int], x: str, o: tuple[int, ...])
         boundaries = [c for c in sorted(forward.atoms(sympy.core.relational.Relational), key=str)
                       if what == "derivative" and c.free_symbols & moving]
         off = [f"(= 1.0 {encoding(to_sympy(indicator(c), positive))})" for c in known]
-        off += [f"(distinct {encoding(c.lhs)} {encoding(c.rhs)})" for c in boundaries]
+        off += [f"(distinct {encoding.inside(encoding, c.lhs)} {encoding.inside(encoding, c.rhs)})" for c in boundaries]
         different = [f"(distinct {encoding(a)} {encoding(b)})" for a, b in zip(left, right, strict=True)]
         assumed = f"(and true {' '.join(off)})"
         yield what, encoding, assumed, f"(and {assumed} (or false {' '.join(different)}))"

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
+from inspect import signature
 from typing import Any
 
 from .any_shape import BoundsWalk, NotProved, Proof
@@ -91,6 +92,9 @@ def forward_of(op: str, case: Case, *arguments: Any) -> Scalar:
     if OPS[op].selections and not all(type(a) is Tensor for a in arguments if isinstance(a, Tensor)):
         raise SpecificationError(f"{op} selects among the elements of its own tensor: a formula cannot stand for it")
     assert rule is not None
+    if OPS[op].selections and (op != case.op.name or any(
+            a.name != p for a, p in zip(arguments, signature(rule).parameters, strict=False) if isinstance(a, Tensor))):
+        raise SpecificationError(f"{op} selects among the elements of its own tensor: no other can stand for it")
     return to_scalar(rule(*arguments))
 
 
@@ -190,13 +194,16 @@ class LawWalk(BoundsWalk):
 def prove(law: Law, op: Op | None = None) -> Outcome:
     """Both sides have the same normal form for every case of the op (or of a wrong one in its place)."""
     label = f"law[{law.op}-{law.name}]"
-    cases = []
-    for case in law.cases(op or OPS[law.op]):
+    cases: list[str] = []
+    if not (about := law.cases(op or OPS[law.op])):
+        return Outcome(Verdict.VACUOUS, f"VACUOUS  {label}\n\n  no form of {law.op} is named {', '.join(law.forms)}")
+    for case in about:
         proof = Proof(case)
         index = case.indices(law.at)
         hypotheses = proof.hypotheses + case.in_bounds(law.at, index) + tuple(law.where(case.size()))
         left, right = law.sides(case, index)
-        if proof.solver.satisfiable(hypotheses) is not True:
+        elements = case.element_hypotheses(prefix="i_")
+        if proof.solver.satisfiable([*hypotheses, *elements]) is not True:
             return Outcome(Verdict.VACUOUS, f"VACUOUS  {label}\n\n  the hypotheses are not known to be satisfiable")
         try:
             for side, t in (("left", left), ("right", right)):

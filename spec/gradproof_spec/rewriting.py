@@ -389,7 +389,8 @@ class Rewriter:
                         or any(name in free_variables(x) for _, x in flat.binders)):
                     continue
                 others = (*hypotheses, *ranges([b for b in flat.binders if b[0] != name]), *flat.guards)
-                if self.match(Flat(((name, extent),), (), inside), rename(z_flat), others) is not None:
+                # without guards: with one it would be a part of z only
+                if self.match(Flat(((name, extent),), (), inside), rename(z_flat), others) == []:
                     rest = tuple((a, k - (a == atom)) for a, k in flat.monomial
                                  if (a, k) not in inside and (a != atom or k > 1))
                     left = Flat(tuple(b for b in flat.binders if b[0] != name),  # over nothing the sum is 0, not 1

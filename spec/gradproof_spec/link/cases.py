@@ -19,6 +19,7 @@ from unittest.mock import patch
 import numpy as np
 
 from ..op import OPS, Case, TensorType
+from ..symbolic import Unsupported
 
 Shape = tuple[int, ...]
 Layout = Callable[[Any], Any]
@@ -57,11 +58,20 @@ class Correspondence:
         return found
 
     @contextmanager
-    def drawing(self, make: Callable[[str, Shape], Any]) -> Iterator[None]:
-        """Meanwhile the sources give make(name of the input, shape)."""
+    def drawing(self, make: Callable[[str, Shape], Any], attributes: Mapping[str, Any]) -> Iterator[None]:
+        """Meanwhile the sources give make(name of the input, shape), asked with the attributes of the call only."""
         with ExitStack() as stack:
             for name, place in self.sources.items():
-                stack.enter_context(patch(place, lambda shape, *_, name=name, **__: make(name, shape)))
+                module, _, function = place.rpartition(".")
+                called = signature(getattr(import_module(module), function))
+
+                def draw(*args: Any, name: str = name, called: Any = called, **keywords: Any) -> Any:
+                    given = called.bind(*args, **keywords).arguments
+                    if given != {p: attributes[p] for p in called.parameters}:
+                        raise Unsupported(f"{name} is drawn with {given}, not with the attributes of the call")
+                    return make(name, given["shape"])
+
+                stack.enter_context(patch(place, draw))
             yield
 
     def to_spec(self, name: str, array: Any) -> Any:

@@ -94,7 +94,7 @@ class Run:
 
     def __call__(self) -> dict[str, Any]:
         inputs, attributes = self.inputs(), self.attributes()
-        with self.link.drawing(symbols):
+        with self.link.drawing(symbols, attributes):
             out, residual = self.op.evaluate(inputs, **attributes)
         for array in (out, *(residual or ())):  # the caller keeps the output, the tape keeps the residual
             read_only(array)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from operator import index
 from typing import Any
 
 import gradproof
@@ -84,7 +85,12 @@ def prove_case(case: Case) -> int:
 
 
 def _term(n: Any) -> Index:
-    return n.term if isinstance(n, SymbolicInteger) else to_index(int(n))
+    if isinstance(n, SymbolicInteger):
+        return n.term
+    try:
+        return to_index(index(n))
+    except TypeError:
+        raise NotShown(f"an extent is {n!r}, not an integer") from None
 
 
 def window_facts(case: Case) -> Iterator[tuple[Condition, str]]:
