@@ -19,7 +19,6 @@ from unittest.mock import patch
 import numpy as np
 
 from ..op import OPS, Case, TensorType
-from ..symbolic import Unsupported
 
 Shape = tuple[int, ...]
 Layout = Callable[[Any], Any]
@@ -68,7 +67,7 @@ class Correspondence:
                 def draw(*args: Any, name: str = name, called: Any = called, **keywords: Any) -> Any:
                     given = called.bind(*args, **keywords).arguments
                     if given != {p: attributes[p] for p in called.parameters}:
-                        raise Unsupported(f"{name} is drawn with {given}, not with the attributes of the call")
+                        raise LookupError(f"{name} is drawn with {given}, not with the attributes of the call")
                     return make(name, given["shape"])
 
                 stack.enter_context(patch(place, draw))

@@ -236,7 +236,7 @@ LEMMAS: dict[str, tuple[Callable[[], int], str, str]] = {
     "concat-size": (
         concat_adds_up,
         "the extent of concat is the sum over its inputs: base and step of the shape rule's loop",
-        "any number of inputs, all extents",
+        f"any number of inputs, all extents; that the rule is this loop: run at 1 to {MOST_JOINED} inputs",
     ),
     "broadcasting": (
         broadcasting_is_right_aligned,

@@ -52,6 +52,8 @@ for shape in ((), (0,), (3,), (2, 3)):
         name = f"{shape_name(shape)}-{dtype}"
         example("rand_uniform", name, shape=shape, **CALL, dtype=dtype)
         example("bernoulli_mask", name, shape=shape, **CALL, dtype=dtype, keep_prob=0.5)
+example("rand_uniform", "3-other-seed", shape=(3,), seed=2**40, stream=0, dtype="float32")
+example("bernoulli_mask", "3-other-seed", shape=(3,), seed=2**40, stream=0, dtype="float32", keep_prob=0.5)
 example("bernoulli_mask", "3-tie", shape=(3,), **CALL, dtype="float32", keep_prob=THIRD)
 example("dropout", "scalar", (), (), indices=True, keep_prob=0.3)
 example("dropout", "0", (0,), (0,), indices=(), keep_prob=0.3)
@@ -115,6 +117,11 @@ TABLE.update({
 @plant("rand_uniform", "kernel-seed-for-stream", "forward", "3-float32")
 def uniform_exchanged(inputs: Any, shape: Any, seed: int, stream: int, dtype: Any) -> Any:
     return random.uniform(shape, stream, seed, dtype), None
+
+
+@plant("rand_uniform", "kernel-one-seed-for-all", "forward", "3-other-seed")
+def uniform_of_seed_7(inputs: Any, shape: Any, seed: int, stream: int, dtype: Any) -> Any:
+    return random.uniform(shape, 7, 1, dtype), None
 
 
 @plant("rand_uniform", "kernel-one-minus-u", "forward", "3-float32")
