@@ -35,7 +35,6 @@ from .terms import (
     Scalar,
     Term,
     access,
-    apply,
     atom_conditions,
     conjunction,
     conjuncts,
@@ -333,8 +332,7 @@ def _require_plain_selections(case: Case, kinks: Iterable[Kink] = ()) -> None:
         other = compared.setdefault(value.args[0], selection.name)
         if other != selection.name:
             raise Unsupported(f"{other} and {selection.name} select among the elements of {value.args[0]}")
-        functions = {f"{selection.name}.{c}" for c in selection.candidates}
-        asked = {x.args[1:] for x in subterms(forward) if x.op == "apply" and x.args[0] in functions}
+        asked = selection.asked(forward)
         if len(asked) > 1 or any(not free_variables(i) <= free_variables(forward) for a in asked for i in a):
             raise Unsupported(f"the forward asks for {selection.name} at several arguments")
         for kink in kinks:
@@ -347,15 +345,14 @@ def _prove_selection_kink(proof: Proof, selection: Selection) -> None:
 
     Raising the selected element alone makes it the only best: different candidates must be different elements.
     """
-    case, size = proof.case, proof.case.size()
+    case = proof.case
     arguments = [variable(n) for n in case.selection_arguments(selection)]
     two = [[variable(fresh_name(c)) for c in selection.candidates] for _ in range(2)]
     hypotheses = [*proof.hypotheses, case.selection_domain(selection, arguments)]
     values = []
     for cell in two:
         real, value = compared_element(case, selection, arguments, cell)
-        hypotheses += [real, *(in_range(i, getattr(size, c.upper()))
-                               for c, i in zip(selection.candidates, cell, strict=True))]
+        hypotheses += [real, *case.cell_in_range(selection, cell)]
         values.append(value)
     same = conjunction([equal(a, b) for a, b in zip(values[0].args[1:], values[1].args[1:], strict=True)])
     goal = conjunction([equal(a, b) for a, b in zip(*two, strict=True)])
@@ -378,18 +375,15 @@ def _prove_selection_kink(proof: Proof, selection: Selection) -> None:
 def _require_no_jump(proof: Proof, selection: Selection) -> None:
     """Where two candidates have equal values, the forward is the same whichever is selected."""
     case, forward = proof.case, proof.case.forward(proof.o)
-    functions = {f"{selection.name}.{c}" for c in selection.candidates}
-    chosen = {x.args[1:] for x in subterms(forward) if x.op == "apply" and x.args[0] in functions}
-    for arguments in sorted(chosen, key=str):
+    for arguments in sorted(selection.asked(forward), key=str):
         sides, cells, real = [], [], []
         for _ in range(2):
             cell = [variable(fresh_name(c)) for c in selection.candidates]
             is_real, value = compared_element(case, selection, arguments, cell)
-            best = selected_cell(selection, arguments)
+            best = selection.cell(arguments)
             sides.append(canonical_accesses(replaced(forward, dict(zip(best, cell, strict=True)))))
             cells.append(canonical_accesses(value))
-            real += [is_real, *(in_range(i, getattr(case.size(), c.upper()))
-                                for c, i in zip(selection.candidates, cell, strict=True))]
+            real += [is_real, *case.cell_in_range(selection, cell)]
         tied = replaced(sides[1], {cells[1]: cells[0]})
         what = f"the forward jumps at a tie of {selection.name}"
         proof.require_equal(sides[0], tied, (*proof.at_output(), *real), what)
@@ -397,8 +391,7 @@ def _require_no_jump(proof: Proof, selection: Selection) -> None:
 
 def selected(case: Case, selection: Selection, forward: Scalar) -> tuple[Index, ...]:
     """The arguments at which the forward uses a selection: one tuple of them."""
-    functions = {f"{selection.name}.{c}" for c in selection.candidates}
-    chosen = {x.args[1:] for x in subterms(forward) if x.op == "apply" and x.args[0] in functions}
+    chosen = selection.asked(forward)
     if len(chosen) != 1:
         raise Unsupported(f"ties are shared, but the forward does not use {selection.name} exactly once")
     return chosen.pop()
@@ -415,15 +408,11 @@ def compared_element(case: Case, selection: Selection, arguments: Sequence[Index
     return real, value
 
 
-def selected_cell(selection: Selection, arguments: Sequence[Index]) -> list[Index]:
-    return [apply(f"{selection.name}.{c}", *arguments) for c in selection.candidates]
-
-
 def mean_of_tied(proof: Proof, selection: Selection, forward: Scalar) -> Callable[[str, tuple[Index, ...]], Scalar]:
     """The mean of the derivatives of the tied candidates: a convex combination of gradients of active branches."""
     case = proof.case
     arguments = selected(case, selection, forward)
-    _, best = compared_element(case, selection, arguments, selected_cell(selection, arguments))
+    _, best = compared_element(case, selection, arguments, selection.cell(arguments))
     if not proof.rewriter.equal_terms(forward, best, proof.at_output()):
         raise Unsupported(f"ties are shared, but the forward is not the element that {selection.name} selects")
     cell = [variable(fresh_name(c)) for c in selection.candidates]
@@ -431,8 +420,8 @@ def mean_of_tied(proof: Proof, selection: Selection, forward: Scalar) -> Callabl
     tied = indicator(real, equal(value, best))
 
     def over_cells(body: Scalar) -> Scalar:
-        for c, name in zip(selection.candidates, cell, strict=True):
-            body = scalar_sum(name.args[0], getattr(case.size(), c.upper()), body)
+        for i, extent in zip(cell, case.cell_extents(selection), strict=True):
+            body = scalar_sum(i.args[0], extent, body)
         return body
 
     return lambda x, i: over_cells(tied * formal_derivative(value, x, i)) / over_cells(tied)
@@ -450,13 +439,13 @@ def off_ties(case: Case, jvp: Scalar) -> Scalar:
         arguments = selected(case, selection, case.forward(case.indices("g")))
         cell = [variable(fresh_name(c)) for c in selection.candidates]
         real, value = compared_element(case, selection, arguments, cell)
-        extents = [canonical(getattr(case.size(), c.upper())) for c in selection.candidates]
+        extents = map(canonical, case.cell_extents(selection))
         if real != TRUE or any(
             value.args[1:].count(c) != 1 or canonical(case.shape(value.args[0])[value.args[1:].index(c)]) != n
             for c, n in zip(cell, extents, strict=True)
         ):
             raise Unsupported(f"ties are shared, but {selection.name} does not select among all elements of its axes")
-        best_cell = selected_cell(selection, arguments)
+        best_cell = selection.cell(arguments)
         _, best = compared_element(case, selection, arguments, best_cell)
         for guard in atom_conditions(jvp):
             for side, other in (guard.args, guard.args[::-1]):
@@ -526,9 +515,7 @@ def _require_selections_exist(case: Case) -> None:
         some: Condition = FALSE
         for cell in cells:
             real, _ = case.candidate(selection, arguments, cell)
-            size = case.size()
-            some = some | conjunction([real, *(in_range(i, getattr(size, c.upper()))
-                                               for c, i in zip(selection.candidates, cell, strict=True))])
+            some = some | conjunction([real, *case.cell_in_range(selection, cell)])
         if solver.valid([*case.hypotheses(), case.selection_domain(selection, arguments)], some) is not True:
             raise Vacuous(f"{selection.name} may have no candidate")
 
@@ -572,7 +559,7 @@ class BoundsWalk:
 
     def candidates(self, selection: Selection) -> None:
         """What a selection compares: read where its arguments and the cell are in range, the value where it is real."""
-        case, size = self.case, self.case.size()
+        case = self.case
         arguments = [variable(n) for n in case.selection_arguments(selection)]
         cell = [variable(fresh_name(c)) for c in selection.candidates]
         real, value = case.candidate(selection, arguments, cell)
@@ -580,7 +567,7 @@ class BoundsWalk:
                 *case.op.reals, *(t.name for t in case.inputs)}:
             raise Wrong(f"the candidates of {selection.name} read a tensor that is no input")
         h = (*self.proof.hypotheses, case.selection_domain(selection, arguments),
-             *(in_range(i, getattr(size, c.upper())) for c, i in zip(selection.candidates, cell, strict=True)))
+             *case.cell_in_range(selection, cell))
         self.condition(real, h, selection.name)
         self.scalar(value, (*h, real), selection.name)
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .op import Case, Selection
-from .terms import Condition, Index, Scalar, Term, free_variables, product_factors, variable
+from .terms import Condition, Index, Scalar, Term, free_variables, indicator, product_factors, variable
 
 MOST_VARIABLES = 30
 TOLERANCE = 1e-7
@@ -109,7 +109,7 @@ class ArrayEvaluation:
             real, value = self.case.candidate(selection, places[:count], places[count:])
             extents = tuple(order.values())
             values = self.array(value, order)
-            is_real = np.broadcast_to(self.array(_as_scalar(real), order) != 0, extents)
+            is_real = np.broadcast_to(self.array(indicator(real), order) != 0, extents)
             cells = math.prod(extents[count:])
             flat = np.where(is_real, values, -np.inf).reshape((*extents[:count], cells))
             best = flat.argmax(axis=-1) if cells else np.zeros(extents[:count], int)
@@ -167,10 +167,6 @@ class ArrayEvaluation:
         if np.ndim(terms) == 0 or np.shape(terms)[axis] != inner[name]:
             return terms * np.maximum(count, 0)
         return np.sum(terms, axis=axis, keepdims=True)
-
-
-def _as_scalar(c: Condition) -> Scalar:
-    return Scalar("indicator", c)
 
 
 def _read(tensor: Array, indices: list[Array], outside: float) -> Array:

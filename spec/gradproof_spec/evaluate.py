@@ -11,7 +11,8 @@ tensor.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import product
@@ -118,21 +119,13 @@ class Intervals(Exact):
         x = Interval.of(x)
         if name in ("log", "sqrt") and x.lo <= 0:
             raise Undecided
-        old, mpmath.iv.prec = mpmath.iv.prec, INTERVAL_BITS
-        try:
+        with precision(mpmath.iv, INTERVAL_BITS):
             lo, hi = (mpmath.iv.mpf(e.numerator) / e.denominator for e in (x.lo, x.hi))
-            value = enclosed(mpmath.iv, name, mpmath.iv.mpf([lo.a, hi.b]))
-            return Interval(_fraction(value.a), _fraction(value.b))
-        finally:
-            mpmath.iv.prec = old
+            return _interval(enclosed(mpmath.iv, name, mpmath.iv.mpf([lo.a, hi.b])))
 
     def constant(self, name: str) -> Any:
-        old, mpmath.iv.prec = mpmath.iv.prec, INTERVAL_BITS
-        try:
-            value = +getattr(mpmath.iv, name)
-            return Interval(_fraction(value.a), _fraction(value.b))
-        finally:
-            mpmath.iv.prec = old
+        with precision(mpmath.iv, INTERVAL_BITS):
+            return _interval(+getattr(mpmath.iv, name))
 
     def reciprocal(self, x: Any) -> Any:
         if isinstance(x, Fraction):
@@ -152,6 +145,16 @@ class Intervals(Exact):
         raise Undecided
 
 
+@contextmanager
+def precision(iv: Any, bits: int) -> Iterator[None]:
+    """Meanwhile the interval context iv works with so many bits."""
+    old, iv.prec = iv.prec, bits
+    try:
+        yield
+    finally:
+        iv.prec = old
+
+
 def enclosed(iv: Any, name: str, x: Any) -> Any:
     """An interval that contains f(x) for every x in the interval x, in the interval context iv."""
     if name == "tanh":  # mpmath has no interval tanh: 1 - 2 / (exp(2x) + 1), increasing
@@ -164,6 +167,10 @@ def enclosed(iv: Any, name: str, x: Any) -> Any:
                 ends.append(value + outward * abs(value) * mpmath.mpf(2) ** (-iv.prec - 10))
             return iv.mpf(ends)
     return getattr(iv, name)(x)
+
+
+def _interval(value: Any) -> Interval:
+    return Interval(_fraction(value.a), _fraction(value.b))
 
 
 def _fraction(end: Any) -> Fraction:
@@ -296,8 +303,7 @@ class Environment:
         """(condition, cell): under it the cell is the first best. Only cells that may win are listed."""
         key = ("alternatives", selection.name, arguments)
         if key not in self._memo:
-            size = self.case.size()
-            extents = [self.index(getattr(size, c.upper())) for c in selection.candidates]
+            extents = map(self.index, self.case.cell_extents(selection))
             cells = []
             for cell in product(*map(range, extents)):
                 real, value = self.case.candidate(selection, arguments, cell)

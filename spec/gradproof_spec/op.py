@@ -80,6 +80,15 @@ class Selection:
     def arguments(self) -> list[str]:
         return [p for p in inspect.signature(self.rule).parameters if p not in self.candidates]
 
+    def cell(self, arguments: Sequence[Index]) -> list[Index]:
+        """The selected candidate, as indices."""
+        return [apply(f"{self.name}.{c}", *arguments) for c in self.candidates]
+
+    def asked(self, t: Scalar) -> set[tuple[Index, ...]]:
+        """The arguments for which t asks for the selected candidate."""
+        functions = {f"{self.name}.{c}" for c in self.candidates}
+        return {x.args[1:] for x in subterms(t) if x.op == "apply" and x.args[0] in functions}
+
 
 @dataclass(frozen=True)
 class IndexFunctions:
@@ -499,10 +508,16 @@ class Case:
         values |= dict(zip(selection.candidates, map(to_index, cell), strict=True))
         return self.call(selection.rule, None, (), **values)  # type: ignore[no-any-return]
 
-    def selected_is_real(self, selection: Selection, arguments: Sequence[Index]) -> Condition:
-        cell = [apply(f"{selection.name}.{c}", *arguments) for c in selection.candidates]
+    def cell_extents(self, selection: Selection) -> list[Index]:
         size = self.size()
+        return [getattr(size, c.upper()) for c in selection.candidates]
+
+    def cell_in_range(self, selection: Selection, cell: Sequence[Index | int]) -> tuple[Condition, ...]:
+        return tuple(in_range(i, n) for i, n in zip(cell, self.cell_extents(selection), strict=True))
+
+    def selected_is_real(self, selection: Selection, arguments: Sequence[Index]) -> Condition:
+        cell = selection.cell(arguments)
         real, _ = self.candidate(selection, arguments, cell)
-        for c, i in zip(selection.candidates, cell, strict=True):
-            real = in_range(i, getattr(size, c.upper())) & real
+        for inside in self.cell_in_range(selection, cell):
+            real = inside & real
         return real

@@ -473,7 +473,7 @@ def tied(at: Evaluation, o: tuple[int, ...]) -> list[tuple[str, tuple[int, ...]]
     here = Environment(case, {**at.sizes, **names}, {})
     arguments = [here.index(a) for a in selected(case, selection, rule_term(case, "forward"))]
     values = []
-    for cell in cells(tuple(here.index(getattr(case.size(), c.upper())) for c in selection.candidates)):
+    for cell in cells(tuple(map(here.index, case.cell_extents(selection)))):
         real, value = case.candidate(selection, arguments, cell)
         if here.condition(real) is True:
             element = next(x for x in subterms(value) if x.op == "access")

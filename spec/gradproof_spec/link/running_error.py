@@ -29,7 +29,7 @@ from typing import Any, ClassVar
 import numpy as np
 from mpmath.ctx_iv import MPIntervalContext
 
-from ..evaluate import Undecided, enclosed
+from ..evaluate import Undecided, enclosed, precision
 from ..symbolic import Meanings, ObjectArray, Unsupported
 from ..symbolic.meanings import NAMED_CONSTANTS, named_constant, read_constant
 
@@ -55,11 +55,8 @@ def interval(number: Fraction | int | float) -> Any:
 def _value(name: str, x: Any) -> Any:
     """f over an interval. Near 0 expm1 and log1p need more digits than exp(x) - 1 leaves."""
     if name in ("expm1", "log1p"):
-        iv.prec, old = iv.prec + EXTRA_BITS, iv.prec
-        try:
+        with precision(iv, iv.prec + EXTRA_BITS):
             return iv.exp(x) - 1 if name == "expm1" else iv.log(1 + x)
-        finally:
-            iv.prec = old
     return enclosed(iv, name, x)
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import permutations, product
-from operator import index
 from typing import Any
 
 import numpy as np
@@ -24,22 +23,11 @@ from ..obligations import Obligation, Outcome, Verdict
 from ..solver import Solver
 from ..symbolic import SymbolicInteger, explore
 from ..terms import Condition, Index, equal, to_index, variable
+from .shapes import NotShown, term
 
 MOST_AXES = 4  # of two shapes that are broadcast, together
 MOST_PERMUTED = 7
 MOST_JOINED = 6  # inputs at which concat's rule is compared with its loop
-
-
-class Failed(Exception):
-    """What does not hold, and whether z3 gave up."""
-
-    def __init__(self, what: str, unknown: bool = False) -> None:
-        super().__init__(what)
-        self.unknown = unknown
-
-
-def term(n: Any) -> Index:
-    return n.term if isinstance(n, SymbolicInteger) else to_index(index(n))
 
 
 def symbol(name: str) -> Any:
@@ -53,21 +41,21 @@ def returns(
     solver = Solver()
     found = explore(function, hypotheses=hypotheses, catch=(GradproofError,), feasible=solver.satisfiable)
     if not found.complete:
-        raise Failed(found.reason, unknown=True)
+        raise NotShown(found.reason, unknown=True)
     returned = 0
     for path in found.paths:
         known = [*hypotheses, *path.conditions]
         if path.exception is not None:
             if solver.satisfiable(known) is not False:
-                raise Failed(f"it raises {path.exception}")
+                raise NotShown(f"it raises {path.exception}")
             continue
         returned += 1
         for what, fact in facts(path.result).items():
             answer = solver.valid(known, fact)
             if answer is not True:
-                raise Failed(f"{what} does not hold: {fact}", unknown=answer is None)
+                raise NotShown(f"{what} does not hold: {fact}", unknown=answer is None)
     if not returned:
-        raise Failed("no path returns")
+        raise NotShown("no path returns")
     return returned
 
 
@@ -177,7 +165,7 @@ def broadcasting_is_right_aligned() -> int:
         def facts(out: Any, a: Any = a, b: Any = b, pairs: Any = pairs) -> dict[str, Condition]:
             longer = a if len(a) >= len(b) else b
             if len(out) != len(longer):
-                raise Failed(f"shapes of {len(a)} and {len(b)} axes give {len(out)} axes")
+                raise NotShown(f"shapes of {len(a)} and {len(b)} axes give {len(out)} axes")
             found = {f"axis -{k} of the longer": equal(term(out[-k]), term(longer[-k]))
                      for k in range(len(pairs) + 1, len(longer) + 1)}  # fmt: skip
             for k, (x, y) in enumerate(pairs, start=1):
@@ -191,10 +179,10 @@ def broadcasting_is_right_aligned() -> int:
             solver, misfit = Solver(), [*sizes, ~fit]
             found = explore(shape, hypotheses=misfit, catch=(GradproofError,), feasible=solver.satisfiable)
             if not found.complete:
-                raise Failed(found.reason, unknown=True)
+                raise NotShown(found.reason, unknown=True)
             if any(p.exception is None and solver.satisfiable([*misfit, *p.conditions]) is not False
                    for p in found.paths):  # fmt: skip
-                raise Failed(f"shapes of {len(a)} and {len(b)} axes that do not fit are accepted")
+                raise NotShown(f"shapes of {len(a)} and {len(b)} axes that do not fit are accepted")
     return paths
 
 
@@ -208,7 +196,7 @@ def permutations_are_adjacent_swaps() -> int:
             for depth in structural.adjacent_swaps(axes):
                 swapped[depth], swapped[depth + 1] = swapped[depth + 1], swapped[depth]
             if swapped != [shape[a] for a in axes]:
-                raise Failed(f"the swaps of {axes} give {swapped}")
+                raise NotShown(f"the swaps of {axes} give {swapped}")
             count += 1
     return count
 
@@ -254,9 +242,9 @@ LEMMAS: dict[str, tuple[Callable[[], int], str, str]] = {
 def prove(name: str, proof: Callable[[], int], claim: str) -> Outcome:
     try:
         return Outcome(Verdict.PROVED, data={"paths": proof()})
-    except Failed as e:
+    except NotShown as e:
         verdict = Verdict.UNKNOWN if e.unknown else Verdict.REFUTED
-        return Outcome(verdict, f"{verdict}  lemma[{name}]\n\n  {claim}\n  {e}")
+        return Outcome(verdict, f"{verdict}  lemma[{name}]\n\n  {claim}\n  {e.what}")
 
 
 def obligations() -> Iterator[Obligation]:

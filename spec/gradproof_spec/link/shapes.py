@@ -78,13 +78,13 @@ def prove_case(case: Case) -> int:
             raise NotShown(f"the shape rule gives {len(path.result)} axes, the specification {len(extents)}")
         for axis, (got, want) in enumerate(zip(path.result, extents, strict=True)):
             what = f"the extent of axis {axis} is {got!r}, must be {want!r}"
-            require(solver, conditions, equal(_term(got), _term(want)), what)
+            require(solver, conditions, equal(term(got), term(want)), what)
     for fact, what in window_facts(case):
         require(solver, domain, fact, what)
     return len(found.paths)
 
 
-def _term(n: Any) -> Index:
+def term(n: Any) -> Index:
     if isinstance(n, SymbolicInteger):
         return n.term
     try:
@@ -131,7 +131,7 @@ def require_raises_outside(case: Case) -> None:
         raise NotShown(found.reason, unknown=True)
     for path in found.paths:
         if path.exception is None:
-            not_empty = [_term(n) >= 1 for n in path.result]
+            not_empty = [term(n) >= 1 for n in path.result]
             for c in declared:
                 require(
                     solver,
