@@ -29,6 +29,8 @@ doctest: $(VENV)/.installed
 
 example: $(VENV)/.installed
 	$(BIN)/python examples/digits.py
+	$(BIN)/python examples/session_regression.py
+	$(BIN)/python examples/transformer.py
 
 test-peers: $(VENV)/.installed-peers ## compare the runtime with PyTorch, JAX, autograd and MyGrad
 	$(BIN)/python -m pytest tests/peers -n $(PROCESSES) -q

@@ -10,7 +10,8 @@ from gradproof_spec.op import OPS
 from gradproof_spec.prove import all_obligations
 
 OBLIGATIONS = all_obligations()
-PER_OP = ("bounds", "derivative", "adjoint", "kink", "shape", "flat", "kernel", "float", "refutes")
+PER_OP = ("bounds", "derivative", "adjoint", "kink", "shape", "flat", "kernel", "lowering", "float",
+          "refutes")
 PLANTED_PER_OP = 3
 
 

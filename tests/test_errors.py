@@ -262,7 +262,7 @@ WRONG = [
     (gp.DtypeError, "labels-bool", lambda: gp.nll_loss(X, [True, False])),
     (gp.DtypeError, "random-seed-real", lambda: gp.rand_uniform(3, 1.0)),
     (gp.DtypeError, "random-dtype", lambda: gp.rand_uniform(3, 1, dtype=np.float16)),
-    (gp.DtypeError, "mask-dtype", lambda: gp.bernoulli_mask(0.5, 3, 1, dtype=bool)),
+    (gp.DtypeError, "mask-dtype", lambda: gp.bernoulli_mask(0.5, 3, 1, dtype=int)),
     (gp.DtypeError, "dropout-integers", lambda: gp.dropout(np.arange(3), 0.5, 0)),
     (gp.DtypeError, "grad-of-int", lambda: gp.grad(lambda x: x)(3)),
     (gp.DtypeError, "argnums-text", lambda: gp.grad(lambda x: x, "x")),

@@ -397,7 +397,7 @@ def test_attention_of_any_shape(data):
 IRRATIONAL = [
     *("exp", "sqrt", "log", "safe_log", "sin", "cos", "tanh", "sigmoid", "softplus", "gelu", "silu", "elu"),
     *("softmax", "log_softmax", "logsumexp", "smooth_max_pool", "cross_entropy", "bce_with_logits", "kl_div"),
-    *("layer_norm", "rms_norm", "batch_norm", "batch_norm_eval", "group_norm"),
+    *("layer_norm", "rms_norm", "batch_norm", "batch_norm_eval", "group_norm", "adam_update"),
     *("scaled_dot_product_attention", "multi_head_attention"),
 ]
 CONSTANT = ["detach", "rand_uniform", "bernoulli_mask"]  # nothing to differentiate
@@ -430,8 +430,9 @@ def calls(monkeypatch):
 @cases([case for case in CASES if case[0].split("-")[0] not in CONSTANT])
 def test_no_rule_leaves_float32(f, reference, xs, calls):
     f(*(x.astype(np.float32) for x in xs))
-    assert calls
-    for op, inputs, attributes in list(calls):
+    of_floats = [call for call in calls if any(x.dtype.kind == "f" for x in call[1])]  # the others move a mask
+    assert of_floats
+    for op, inputs, attributes in of_floats:
         dxs = tuple(x if x.dtype.kind == "f" else None for x in inputs)
         out, residual = op.evaluate(inputs, **attributes)
         out = np.asarray(out)
@@ -444,8 +445,9 @@ def test_no_rule_leaves_float32(f, reference, xs, calls):
 def test_entry_runs_on_fractions(f, reference, xs, calls):
     """Whatever f calls at the table's entry is called again with Fractions: the same numbers, adjoint exactly."""
     f(*xs)
-    assert calls
-    for op, inputs, attributes in list(calls):
+    of_floats = [call for call in calls if any(x.dtype.kind == "f" for x in call[1])]
+    assert of_floats
+    for op, inputs, attributes in of_floats:
         exact = tuple(fractions(x) if x.dtype.kind == "f" else x for x in inputs)
         numbers = {name: Fraction(value) if type(value) is float else value for name, value in attributes.items()}
         dxs = tuple(fractions(normal(*x.shape, seed=3)) if x.dtype.kind == "f" else None for x in inputs)

@@ -34,8 +34,9 @@ def floats(op: str, **arguments: ArrayLike) -> tuple[Array, ...]:
 
 def indices(op: str, name: str, value: ArrayLike, beside: Any) -> Array:
     """An argument that holds indices, of any integer dtype. `beside` is the array that they point into."""
-    if isinstance(value, Traced):
-        raise DtypeError(describe(op, f"{name} must be integers, not a traced value", "close over the indices"))
+    if isinstance(value, Traced):  # only graphs record integers
+        traced_of_kind(op, name, value, "iu", "integers")
+        return cast(Array, value)
     array = _plain_array(op, name, value)
     if array.size == 0 and isinstance(value, (list, tuple)):
         array = array.astype(np.intp)
@@ -43,6 +44,25 @@ def indices(op: str, name: str, value: ArrayLike, beside: Any) -> Array:
         raise DtypeError(describe(op, f"{name} must be integers", "convert it to an integer array", dtype=array.dtype))
     keep = isinstance(beside, Traced) and beside.trace.keeps_inputs and isinstance(value, np.ndarray)
     return cast(Array, snapshot(array)) if keep else array
+
+
+def booleans(op: str, name: str, value: ArrayLike, beside: Any) -> Array:
+    """An argument of truth values. `beside` is an array of the same call."""
+    if isinstance(value, Traced):
+        traced_of_kind(op, name, value, "b", "Boolean")
+        return cast(Array, value)
+    array = np.asarray(value)
+    if array.dtype != np.bool_ and array.size:
+        remedy = "compare first, such as values > 0"
+        raise DtypeError(describe(op, f"{name} must be Boolean", remedy, dtype=array.dtype))
+    keep = isinstance(beside, Traced) and beside.trace.keeps_inputs and isinstance(value, np.ndarray)
+    return cast(Array, snapshot(array)) if keep else array.astype(np.bool_, copy=False)
+
+
+def traced_of_kind(op: str, name: str, value: Traced, kinds: str, what: str) -> None:
+    if value.dtype.kind not in kinds:
+        remedy = "close over plain values, or make it an input of that dtype"
+        raise DtypeError(describe(op, f"{name} must be {what}", remedy, **{name: value}))
 
 
 def snapshot(value: Any) -> Any:
@@ -78,6 +98,8 @@ def _plain_array(op: str, name: str, value: Any) -> Array:
 
 def _float_array(op: str, name: str, value: Any) -> Any:
     if isinstance(value, Traced):
+        if value.dtype.type not in FLOATS:
+            raise DtypeError(describe(op, f"{name} must be float32 or float64", "check the input", **{name: value}))
         return value
     array = _plain_array(op, name, value)
     if isinstance(value, (list, tuple)) and array.dtype.kind in "iuf":

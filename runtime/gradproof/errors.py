@@ -20,7 +20,19 @@ class DomainError(GradproofError, ValueError):
 
 
 class GraphError(GradproofError, ValueError):
-    """A traced value used where it has no meaning, or nested structures that do not match."""
+    """A traced value used where it has no meaning, a graph or a file that is none, or nested structures that do not
+    match."""
+
+
+class NodeError(GraphError):
+    """A node of a graph or of an IR program that is not well formed. `node` is its id."""
+
+    def __init__(self, node: int, text: str) -> None:
+        super().__init__(text)
+        self.node = node
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.node, str(self))
 
 
 class IndexRangeError(GradproofError, IndexError):
@@ -33,5 +45,13 @@ def describe(op: str, what: str, remedy: str, **values: Any) -> str:
     >>> print(describe("conv", "stride must be at least 1", "pass a positive stride", stride=(0, 1)))
     conv: stride must be at least 1: stride = (0, 1); pass a positive stride.
     """
-    shown = ", ".join(f"{name} = {value!r}" for name, value in values.items())
+    shown = ", ".join(f"{name} = {as_text(value)}" for name, value in values.items())
     return f"{op}: {what}{': ' + shown if shown else ''}; {remedy}."
+
+
+def as_text(value: Any) -> str:
+    """repr, also of what has none: an integer of 5000 digits."""
+    try:
+        return repr(value)
+    except Exception:
+        return f"<{type(value).__name__}>"

@@ -11,6 +11,8 @@ An op is written as
     @exp_op.forward         (inputs, **attributes) -> (out, residual)
     @exp_op.jvp_of("x")     (dx, inputs, out, residual, **attributes) -> its share of the output's tangent
     @exp_op.vjp_of("x")     (g, inputs, out, residual, **attributes) -> gx
+    @exp_op.check           (inputs, **attributes) -> None: raises where a value without gradient (a label) is unfit
+    @exp_op.recall          (*inputs, **attributes) -> out, where it is not public(*inputs, **attributes)
     @exp_op.public          the function that users call; closes the op and enters it into OPS
 
 and is complete or does not exist: `public` refuses an op with a rule missing, so that the import fails.
@@ -22,6 +24,7 @@ add is g): those are immutable values until the transforms hand them to the call
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar
 
@@ -93,7 +96,7 @@ class Op:
             return joint
         total: Array | None = None
         for name, tangent in zip(self.inputs, tangents, strict=False):
-            if tangent is not None:
+            if tangent is not None and name in self.differentiable:
                 term = self.rules[f"jvp {name}"](tangent, inputs, out, residual, **attributes)
                 total = term if total is None else total + term
         return total
@@ -107,14 +110,44 @@ class Op:
         wanted: tuple[bool, ...],
         **attributes: Any,
     ) -> tuple[Array | None, ...]:
-        """The cotangent of each input that is wanted, None for the others."""
+        """The cotangent of each input that is wanted and differentiable, None for the others."""
         if self.variadic:
             joint = self.rules[f"vjp {self.inputs[0]}"](g, inputs, out, residual, **attributes)
             return tuple(gx if want else None for gx, want in zip(joint, wanted, strict=True))
         return tuple(
-            self.rules[f"vjp {name}"](g, inputs, out, residual, **attributes) if want else None
+            self.rules[f"vjp {name}"](g, inputs, out, residual, **attributes)
+            if want and name in self.differentiable
+            else None
             for name, want in zip(self.inputs, wanted, strict=False)
         )
+
+    # What graphs need to know of an op.
+
+    def attributes(self) -> frozenset[str]:
+        """The names of the attributes of the table entry."""
+        rules = (inspect.signature(self.rules[key]) for key in ("shape", "forward"))
+        parameters = (parameter for rule in rules for parameter in rule.parameters.values())
+        return frozenset(parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY)
+
+    def takes(self, count: int) -> bool:
+        """Whether it can have this number of inputs."""
+        return count >= 1 if self.variadic else len(self.inputs) - len(self.optional) <= count <= len(self.inputs)
+
+    def is_differentiable(self, position: int) -> bool:
+        return self.variadic or self.inputs[position] in self.differentiable
+
+    def check_values(self, inputs: tuple[Array, ...], **attributes: Any) -> None:
+        """Raises where a value without gradient, such as a label, is unfit. Rules are not run before."""
+        if "check" in self.rules:
+            self.rules["check"](inputs, **attributes)
+
+    def call(self, inputs: tuple[Any, ...], **attributes: Any) -> Any:
+        """The public function with the inputs and attributes of a table entry: what records just that entry."""
+        if "recall" in self.rules:
+            return self.rules["recall"](*inputs, **attributes)
+        if self.variadic:
+            return self.function(inputs, **attributes)
+        return self.function(**dict(zip(self.inputs, inputs, strict=False)), **attributes)
 
     # How an op is written.
 
@@ -123,6 +156,12 @@ class Op:
 
     def forward(self, rule: Function) -> Function:
         return self._add("forward", rule)
+
+    def check(self, rule: Function) -> Function:
+        return self._add("check", rule)
+
+    def recall(self, rule: Function) -> Function:
+        return self._add("recall", rule)
 
     def jvp_of(self, name: str) -> Callable[[Function], Function]:
         return lambda rule: self._add(f"jvp {name}", rule)
@@ -144,7 +183,8 @@ class Op:
         return function
 
     def _add(self, key: str, rule: Function) -> Function:
-        known = {"shape", "forward", *(f"{way} {name}" for name in self.differentiable for way in ("jvp", "vjp"))}
+        rules = {f"{way} {name}" for name in self.differentiable for way in ("jvp", "vjp")}
+        known = {"shape", "forward", "check", "recall", *rules}
         if key not in known:
             raise GraphError(
                 describe(self.name, f"there is no place for the rule '{key}'", "check the name", places=sorted(known))

@@ -6,6 +6,8 @@ differentiation is refused, as is a value that has outlived its transform.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, NoReturn, cast
@@ -16,17 +18,25 @@ from .errors import GraphError, describe
 from .op import OPS, Array, Op, Residual, Shape
 
 ops_seen: ContextVar[dict[str, None] | None] = ContextVar("ops_seen", default=None)
+recording: ContextVar[Trace | None] = ContextVar("recording", default=None)
+"""The graph that is being recorded. Ops without inputs, the random ones, look for it; the others see their inputs."""
 
 
 class Trace:
-    """One run of a transform. `keeps_inputs`: arrays met on the way are needed after the op has returned."""
+    """One run of a transform, or one graph that is being recorded.
+
+    keeps_inputs: arrays met on the way are needed after the op has returned. has_values: its traced values stand for
+    arrays that are known; a graph's do not.
+    """
 
     keeps_inputs = False
+    has_values = True
 
     def __init__(self) -> None:
         self.open = True
 
-    def record(self, op: Op, arguments: tuple[Any, ...], inputs: tuple[Array, ...], attributes: Any) -> Traced:
+    def record(self, op: Op, arguments: tuple[Any, ...], shape: Shape, attributes: Any) -> Traced:
+        """The op's output, of this shape. The arguments' shapes and dtypes are checked."""
         raise NotImplementedError
 
 
@@ -151,14 +161,30 @@ def apply(op: Op, *arguments: Array, **attributes: Any) -> Array:
     seen = ops_seen.get()
     if seen is not None:
         seen[op.name] = None
-    trace = common_trace(op.name, arguments)
-    inputs = promoted(op, arguments)
-    op.shape(*(x.shape for x in inputs), **attributes)
+    trace = common_trace(op.name, arguments) if arguments else recording.get()
+    shape = op.shape(*(x.shape for x in arguments), **attributes)
     if trace is not None:
         # A traced value is typed as the array it stands for, so that users' functions type-check either way.
-        return cast(Array, trace.record(op, arguments, inputs, attributes))
-    out, _ = op.evaluate(inputs, **attributes)
-    return as_array(out)
+        return cast(Array, trace.record(op, arguments, shape, attributes))
+    return evaluated(op, promoted(op, arguments), attributes)[0]
+
+
+@contextmanager
+def recorded_beside(x: Any) -> Iterator[None]:
+    """Random ops are recorded in the graph that x belongs to, if it belongs to one."""
+    graph = x.trace if isinstance(x, Traced) and not x.trace.has_values else recording.get()
+    token = recording.set(graph)
+    try:
+        yield
+    finally:
+        recording.reset(token)
+
+
+def evaluated(op: Op, inputs: tuple[Array, ...], attributes: Any) -> tuple[Array, Residual]:
+    """An op's output and residual, after the check of what only values can show."""
+    op.check_values(inputs, **attributes)
+    out, residual = op.evaluate(inputs, **attributes)
+    return as_array(out), residual
 
 
 def common_trace(op: str, arguments: tuple[Any, ...]) -> Trace | None:
@@ -176,28 +202,32 @@ def common_trace(op: str, arguments: tuple[Any, ...]) -> Trace | None:
                     )
                 )
             if found is not None and argument.trace is not found:
+                values = found.has_values and argument.trace.has_values
+                what = "differentiations meet" if values else "builders, sessions or differentiations meet"
+                remedy = "derivatives of derivatives are not supported; pass the outer value as a plain array"
                 raise GraphError(
                     describe(
-                        op,
-                        "values of two different differentiations meet",
-                        "derivatives of derivatives are not supported; pass the outer value as a plain array",
-                        value=argument,
+                        op, f"values of two different {what}", remedy if values else "keep to one", value=argument
                     )
                 )
             found = argument.trace
     return found
 
 
+def common_dtype(op: Op, dtypes: tuple[np.dtype[Any], ...]) -> np.dtype[Any] | None:
+    """The dtype in which an op computes on differentiable inputs of these dtypes; None if it has none."""
+    floating = {dtype for position, dtype in enumerate(dtypes) if op.is_differentiable(position)}
+    return (next(iter(floating)) if len(floating) == 1 else np.result_type(*floating)) if floating else None
+
+
 def promoted(op: Op, arguments: tuple[Any, ...]) -> tuple[Array, ...]:
     """The arguments' arrays, the differentiable ones in their common dtype."""
     values = tuple(x.value if isinstance(x, Traced) else x for x in arguments)
-    floating = [op.variadic or name in op.differentiable for name in op.inputs] * (len(values) if op.variadic else 1)
-    dtypes = {x.dtype for x, is_floating in zip(values, floating, strict=False) if is_floating}
-    if len(dtypes) <= 1:
+    dtype = common_dtype(op, tuple(x.dtype for x in values))
+    if dtype is None:
         return values
-    dtype = np.result_type(*dtypes)
     return tuple(
-        x.astype(dtype, copy=False) if is_floating else x for x, is_floating in zip(values, floating, strict=False)
+        x.astype(dtype, copy=False) if op.is_differentiable(position) else x for position, x in enumerate(values)
     )
 
 
@@ -225,13 +255,13 @@ class Dual(Traced):
 
 
 class Forward(Trace):
-    def record(self, op: Op, arguments: tuple[Any, ...], inputs: tuple[Array, ...], attributes: Any) -> Traced:
+    def record(self, op: Op, arguments: tuple[Any, ...], shape: Shape, attributes: Any) -> Traced:
+        inputs = promoted(op, arguments)
         tangents = tuple(
             fitted(argument.tangent, x) if isinstance(argument, Dual) and argument.tangent is not None else None
             for argument, x in zip(arguments, inputs, strict=True)
         )
-        out, residual = op.evaluate(inputs, **attributes)
-        out = as_array(out)
+        out, residual = evaluated(op, inputs, attributes)
         tangent = op.jvp(tangents, inputs, out, residual, **attributes)
         return Dual(self, out, None if tangent is None else fitted(tangent, out))
 
@@ -251,16 +281,61 @@ class Recorded(Traced):
 
 @dataclass(frozen=True, slots=True)
 class Node:
+    """A value, and what it was computed from: the nodes of its inputs, all of them earlier, None where an input is a
+    constant or has no gradient."""
+
     out: Array
     op: Op | None = None  # None: a leaf
-    parents: tuple[int | None, ...] = ()  # None: a constant
+    parents: tuple[int | None, ...] = ()
     inputs: tuple[Array, ...] = ()
     residual: Residual = None
     attributes: Any = None
 
+    def push_forward(self, tangents: Sequence[Array | None]) -> Array | None:
+        """One step of the forward loop: this op's tangent from those of the nodes before it; None is zero."""
+        if self.op is None:
+            return None
+        arriving = tuple(
+            None if parent is None or (tangent := tangents[parent]) is None else fitted(tangent, x)
+            for parent, x in zip(self.parents, self.inputs, strict=True)
+        )
+        tangent = self.op.jvp(arriving, self.inputs, self.out, self.residual, **self.attributes)
+        return None if tangent is None else fitted(tangent, self.out)
+
+    def pull_back(self, g: Array | None, cotangents: Cotangents) -> None:
+        """One step of the reverse loop: g, this op's whole cotangent, goes to the nodes of its inputs."""
+        if self.op is None or g is None:
+            return
+        wanted = tuple(parent is not None for parent in self.parents)
+        shares = self.op.vjp(g, self.inputs, self.out, self.residual, wanted, **self.attributes)
+        for parent, share in zip(self.parents, shares, strict=True):
+            if parent is not None and share is not None:
+                cotangents.add(parent, share)
+
+
+class Cotangents:
+    """What has arrived at each node so far; None is zero. A sum is made in place only in an array that this object has
+    made itself, which nobody else knows while its node is still waiting for more."""
+
+    def __init__(self, nodes: Sequence[Node]) -> None:
+        self.nodes = nodes
+        self.sums: list[Array | None] = [None] * len(nodes)
+        self.owned: set[int] = set()
+
+    def add(self, node: int, cotangent: Any) -> None:
+        cotangent = fitted(cotangent, self.nodes[node].out)
+        present = self.sums[node]
+        if present is None:
+            self.sums[node] = cotangent
+        elif node in self.owned:
+            np.add(present, cotangent, out=present)
+        else:
+            self.sums[node] = as_array(present + cotangent)
+            self.owned.add(node)
+
 
 class Tape(Trace):
-    """The record of one run; leaves come first. It can be pulled back any number of times."""
+    """The record of one run. It can be pulled back any number of times."""
 
     keeps_inputs = True
 
@@ -269,43 +344,39 @@ class Tape(Trace):
         self.nodes: list[Node] = []
 
     def leaf(self, value: Array) -> Recorded:
-        return self._append(Node(value))
+        return self.append(Node(value))
 
-    def record(self, op: Op, arguments: tuple[Any, ...], inputs: tuple[Array, ...], attributes: Any) -> Traced:
-        out, residual = op.evaluate(inputs, **attributes)
-        parents = tuple(argument.node if isinstance(argument, Recorded) else None for argument in arguments)
-        return self._append(Node(as_array(out), op, parents, inputs, residual, attributes))
+    def record(self, op: Op, arguments: tuple[Any, ...], shape: Shape, attributes: Any) -> Traced:
+        inputs = promoted(op, arguments)
+        out, residual = evaluated(op, inputs, attributes)
+        parents = tuple(
+            argument.node if isinstance(argument, Recorded) and op.is_differentiable(position) else None
+            for position, argument in enumerate(arguments)
+        )
+        return self.append(Node(out, op, parents, inputs, residual, attributes))
 
-    def pull_back(self, seeds: list[tuple[int, Array]]) -> list[Array | None]:
-        """The cotangent of every node that is a leaf, None where no cotangent arrives. Linear in the nodes."""
-        cotangents: list[Array | None] = [None] * len(self.nodes)
-        owned: set[int] = set()  # nodes whose cotangent is a sum made here, so that it may be added to in place
-
-        def add(node: int, cotangent: Any) -> None:
-            cotangent = fitted(cotangent, self.nodes[node].out)
-            present = cotangents[node]
-            if present is None:
-                cotangents[node] = cotangent
-            elif node in owned:
-                np.add(present, cotangent, out=present)
-            else:
-                cotangents[node] = as_array(present + cotangent)
-                owned.add(node)
-
-        for node, seed in seeds:
-            add(node, seed)
-        for number in range(max((node for node, _ in seeds), default=-1), -1, -1):
-            g, made = cotangents[number], self.nodes[number]
-            if made.op is None or g is None:
-                continue
-            wanted = tuple(parent is not None for parent in made.parents)
-            results = made.op.vjp(g, made.inputs, made.out, made.residual, wanted, **made.attributes)
-            for parent, cotangent in zip(made.parents, results, strict=True):
-                if parent is not None:
-                    add(parent, cotangent)
-            cotangents[number] = None
-        return cotangents
-
-    def _append(self, node: Node) -> Recorded:
+    def append(self, node: Node) -> Recorded:
         self.nodes.append(node)
         return Recorded(self, node.out, len(self.nodes) - 1)
+
+    def push_forward(self, seeds: Mapping[int, Array]) -> list[Array | None]:
+        """The tangent of every node, given those of leaves; None is zero. Linear in the nodes."""
+        tangents: list[Array | None] = []
+        for number, node in enumerate(self.nodes):
+            tangents.append(seeds.get(number) if node.op is None else node.push_forward(tangents))
+        return tangents
+
+    def pull_back(self, seeds: Iterable[tuple[int, Array]], keep: bool = False) -> list[Array | None]:
+        """The cotangent of every node that is a leaf, with `keep` of every node; None where none arrives. Linear in the
+        nodes."""
+        cotangents = Cotangents(self.nodes)
+        last = -1
+        for number, seed in seeds:
+            cotangents.add(number, seed)
+            last = max(last, number)
+        for number in range(last, -1, -1):
+            node = self.nodes[number]
+            node.pull_back(cotangents.sums[number], cotangents)
+            if not keep and node.op is not None:
+                cotangents.sums[number] = None  # it will not be read again
+        return cotangents.sums

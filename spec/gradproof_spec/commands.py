@@ -1,4 +1,4 @@
-"""The commands of `gradproof`: prove, list, show, report."""
+"""The commands of `gradproof`: prove, list, show, verify, report."""
 from __future__ import annotations
 
 import difflib
@@ -196,6 +196,20 @@ def show(op: str) -> None:
     described = describe_all()
     require_op(op, described)
     click.echo(as_text(op, described[op]))
+
+
+@gradproof.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="GRAPH.json")
+def verify(file: Path) -> None:
+    """Prove of a saved graph, at its own shapes, that it computes what it denotes, forward, JVP and VJP.
+
+    Exit status: 0 proved, 1 refuted, 2 not decided, 3 wrong usage.
+    """
+    from .link.graphs import verify_file
+
+    certificate = verify_file(file)
+    click.echo(str(certificate))
+    sys.exit({Verdict.PROVED: 0, Verdict.REFUTED: 1}.get(certificate.verdict, 2))
 
 
 @gradproof.command()

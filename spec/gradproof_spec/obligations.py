@@ -18,6 +18,7 @@ KINDS = {
     "shape": "the runtime's shape rule gives the specification's extents",
     "flat": "derivative and adjoint at concrete small shapes, by sympy.diff and z3 without our normal form",
     "kernel": "the shipped NumPy code, run on symbols, equals the specification",
+    "lowering": "a compiled graph computes what it denotes: value, tangent and cotangents",
     "float": "the shipped NumPy code in floats stays within the derived error bound of the exact value",
     "law": "an identity between ops",
     "lemma": "base and step of a lemma that the prover uses",

@@ -12,6 +12,7 @@ from . import (
     linalg,
     loss,
     normalization,
+    optimizer,
     pointwise,
     pooling,
     random,
@@ -33,5 +34,6 @@ FAMILIES = (
     attention,
     loss,
     random,
+    optimizer,
 )
 CASES = [case for family in FAMILIES for case in family.CASES]

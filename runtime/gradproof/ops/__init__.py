@@ -89,6 +89,7 @@ from .normalization import layer_norm, rms_norm, batch_norm, batch_norm_eval, gr
 from .attention import scaled_dot_product_attention, multi_head_attention
 from .loss import mse_loss, cross_entropy, nll_loss, bce_with_logits, kl_div
 from .random import rand_uniform, bernoulli_mask, dropout
+from .optimizer import sgd_update, momentum_update, exponential_average, adam_update
 
 __all__ = [
     "add",
@@ -194,4 +195,8 @@ __all__ = [
     "rand_uniform",
     "bernoulli_mask",
     "dropout",
+    "sgd_update",
+    "momentum_update",
+    "exponential_average",
+    "adam_update",
 ]

@@ -4,14 +4,14 @@ there, nan and inf too, reaches no result and no gradient."""
 from __future__ import annotations
 
 from math import sqrt
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..attributes import broadcast_shape, integer, number
-from ..dtypes import floats, snapshot
-from ..errors import DomainError, DtypeError, ShapeError, describe
+from ..dtypes import floats, snapshot, traced_of_kind
+from ..errors import DomainError, DtypeError, GraphError, ShapeError, describe
 from ..op import Array, Op, Residual, Shape
 from ..tape import Traced, apply
 from .explicit import broadcasted
@@ -70,7 +70,8 @@ def allowed(op: str, mask: ArrayLike | None, shape: Shape, beside: tuple[Any, ..
     if mask is None:
         return ()
     if isinstance(mask, Traced):
-        raise DtypeError(describe(op, "mask must be Boolean, not a traced value", "close over the mask"))
+        traced_of_kind(op, "mask", mask, "b", "Boolean")
+        return (broadcasted(cast(Array, mask), shape),)
     array = np.asarray(mask)
     if array.dtype.kind != "b":
         raise DtypeError(describe(op, "mask must be Boolean", "True = allowed; write mask != 0", dtype=array.dtype))
@@ -85,6 +86,10 @@ def allowed(op: str, mask: ArrayLike | None, shape: Shape, beside: tuple[Any, ..
 
 def causal(mask: tuple[Array, ...], shape: Shape) -> tuple[Array, ...]:
     """The mask without the keys after the query."""
+    if mask and isinstance(mask[0], Traced):
+        raise GraphError(
+            describe("causal attention", "the mask is an input of a graph", "let it block the keys after the query")
+        )
     before = np.arange(shape[-1]) <= np.arange(shape[-2])[:, None]
     return (mask[0] & before if mask else np.broadcast_to(before, shape),)
 
@@ -376,6 +381,11 @@ def mha_gwv(g: Array, inputs: Any, out: Array, residual: Any, *, num_heads: int,
 @mha_op.vjp_of("wo")
 def mha_gwo(g: Array, inputs: Any, out: Array, residual: Any, *, num_heads: int, scale: float) -> Any:
     return flat(residual[4]).T @ flat(g)
+
+
+@mha_op.recall
+def mha_recall(x: Any, wq: Any, wk: Any, wv: Any, wo: Any, mask: Any = None, *, num_heads: Any, scale: Any) -> Array:
+    return multi_head_attention(x, wq, wk, wv, wo, num_heads, mask)  # the scale follows from the heads
 
 
 @mha_op.public

@@ -9,9 +9,9 @@ from numpy.typing import ArrayLike
 
 from .. import dtypes
 from ..dtypes import floats
-from ..errors import DomainError, IndexRangeError, ShapeError, describe
+from ..errors import DomainError, GraphError, IndexRangeError, ShapeError, describe
 from ..op import Array, Op, Residual, Shape
-from ..tape import apply
+from ..tape import Traced, apply
 from .explicit import released, reshaped
 from .structural import slice_range
 
@@ -37,6 +37,9 @@ def checked_indices(op: str, x: Array, indices: ArrayLike, mode: str = "zero") -
     indices_ = dtypes.indices(op, "indices", indices, beside=x)
     if mode not in ("zero", "raise"):
         raise DomainError(describe(op, "unknown mode", "use 'zero' or 'raise'", mode=mode))
+    if mode == "raise" and isinstance(indices_, Traced):
+        remedy = "use mode='zero', or pass them as an array"
+        raise GraphError(describe(op, "mode='raise' needs the values of the indices", remedy, indices=indices_))
     if mode == "raise" and x.ndim > 0:
         outside = (indices_ < 0) | (indices_ >= x.shape[0])
         if outside.any():
@@ -172,7 +175,7 @@ def gathered(op: str, x: ArrayLike, indices: ArrayLike, mode: str, rank: int, in
     need_inside(op, x_, indices)
     if type(indices) is int:
         return released(reshaped(slice_range(x_, indices, 1), x_.shape[1:]))
-    rows = apply(gather_rows_op, reshaped(x_, (*x_.shape, 1)[:2]), indices_.reshape(-1))
+    rows = apply(gather_rows_op, reshaped(x_, (*x_.shape, 1)[:2]), reshaped(indices_, (indices_.size,)))
     return released(reshaped(rows, (*indices_.shape, *x_.shape[1:])))
 
 
@@ -234,7 +237,7 @@ def scattered(op: str, x: ArrayLike, v: ArrayLike, indices: ArrayLike, rank: int
         remedy = f"x has rank {rank}, v the shape of x[indices]"
         raise ShapeError(describe(op, "the shapes do not fit", remedy, x=x_.shape, v=v_.shape, indices=indices_.shape))
     need_inside(op, x_, indices)
-    return apply(scatter_add_op, x_, reshaped(v_, (indices_.size, *x_.shape[1:])), indices_.reshape(-1))
+    return apply(scatter_add_op, x_, reshaped(v_, (indices_.size, *x_.shape[1:])), reshaped(indices_, (indices_.size,)))
 
 
 def scatter_add_vec(x: ArrayLike, v: ArrayLike, indices: ArrayLike) -> Array:

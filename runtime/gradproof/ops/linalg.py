@@ -341,6 +341,11 @@ def explicit(equation: str, shapes: list[Shape]) -> tuple[list[str], str]:
 LETTERS = ascii_lowercase + ascii_uppercase
 
 
+@einsum_op.recall
+def einsum_recall(*xs: Any, equation: Any) -> Array:
+    return einsum(equation, *xs)
+
+
 @einsum_op.public
 def einsum(equation: str, *xs: ArrayLike) -> Array:
     """y[output letters] = Σ over the other letters of the product of the operands' elements, as np.einsum.

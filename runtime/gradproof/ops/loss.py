@@ -140,16 +140,13 @@ def labelled_shape(op: str, name: str, scores: Shape, labels: Shape) -> Shape:
     return elements
 
 
-def class_labels(op: str, labels: ArrayLike, scores: Array) -> Array:
-    """The labels as integers, each of them a class."""
-    result = dtypes.indices(op, "labels", labels, beside=scores)
-    if scores.ndim > 0:
-        classes = scores.shape[class_axis(scores.ndim)]
-        outside = (result < 0) | (result >= classes)
-        if outside.any():
-            label = int(result[outside][0])
-            raise IndexRangeError(describe(op, "a label is no class", "use 0 <= label < C", label=label, C=classes))
-    return result
+def need_classes(op: str, scores: Array, labels: Array) -> None:
+    """Each label is a class."""
+    classes = scores.shape[class_axis(scores.ndim)]
+    outside = (labels < 0) | (labels >= classes)
+    if outside.any():
+        label = int(labels[outside][0])
+        raise IndexRangeError(describe(op, "a label is no class", "use 0 <= label < C", label=label, C=classes))
 
 
 def positions(labels: Array, rank: int, classes: int) -> tuple[Array, Array]:
@@ -168,6 +165,11 @@ cross_entropy_op = Op("cross_entropy", inputs=("logits", "labels"), differentiab
 def cross_entropy_shape(logits: Shape, labels: Shape, *, reduction: str) -> Shape:
     elements = labelled_shape("cross_entropy", "logits", logits, labels)
     return reduced_shape("cross_entropy", elements, reduction)
+
+
+@cross_entropy_op.check
+def cross_entropy_check(inputs: tuple[Array, Array], *, reduction: str) -> None:
+    need_classes("cross_entropy", *inputs)
 
 
 @cross_entropy_op.forward
@@ -222,7 +224,7 @@ def cross_entropy(logits: ArrayLike, labels: ArrayLike, reduction: Reduction = "
     array([0.693, 0.   ])
     """
     (logits_,) = floats("cross_entropy", logits=logits)
-    labels_ = class_labels("cross_entropy", labels, logits_)
+    labels_ = dtypes.indices("cross_entropy", "labels", labels, beside=logits_)
     return apply(cross_entropy_op, logits_, labels_, reduction=checked("cross_entropy", reduction))
 
 
@@ -241,6 +243,11 @@ def minus_picked(t: Array, labels: Array) -> Array:
 @nll_loss_op.shape_rule
 def nll_loss_shape(log_p: Shape, labels: Shape, *, reduction: str) -> Shape:
     return reduced_shape("nll_loss", labelled_shape("nll_loss", "log_p", log_p, labels), reduction)
+
+
+@nll_loss_op.check
+def nll_loss_check(inputs: tuple[Array, Array], *, reduction: str) -> None:
+    need_classes("nll_loss", *inputs)
 
 
 @nll_loss_op.forward
@@ -280,7 +287,7 @@ def nll_loss(log_p: ArrayLike, labels: ArrayLike, reduction: Reduction = "mean")
     array(0.75)
     """
     (log_p_,) = floats("nll_loss", log_p=log_p)
-    labels_ = class_labels("nll_loss", labels, log_p_)
+    labels_ = dtypes.indices("nll_loss", "labels", labels, beside=log_p_)
     return apply(nll_loss_op, log_p_, labels_, reduction=checked("nll_loss", reduction))
 
 

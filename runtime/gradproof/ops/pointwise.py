@@ -11,10 +11,10 @@ from numpy.typing import ArrayLike
 
 from .. import special
 from ..attributes import broadcast_shape, number, small_number
-from ..dtypes import floats, snapshot
-from ..errors import DomainError, DtypeError, ShapeError, describe
+from ..dtypes import booleans, floats
+from ..errors import DomainError, ShapeError, describe
 from ..op import Array, Function, Op, Residual, Shape
-from ..tape import Traced, apply, common_trace
+from ..tape import Traced, apply
 from .explicit import broadcasted
 
 
@@ -933,9 +933,6 @@ def detach(x: ArrayLike) -> Array:
     array(3.)
     """
     (x_,) = floats("detach", x=x)
-    if isinstance(x_, Traced):
-        common_trace("detach", (x_,))  # refuses a trace that is closed
-        x_ = x_.value
     return apply(detach_op, x_)
 
 
@@ -1216,6 +1213,11 @@ def pow_t(
     return slope * t
 
 
+@pow_op.recall
+def pow_recall(x: Any, exponent: Any = None, integer: Any = None) -> Array:
+    return pow(x, exponent if integer is None else integer)
+
+
 @pow_op.public
 def pow(x: ArrayLike, exponent: float) -> Array:
     """y = x^exponent for a number `exponent`, which has no gradient. Differentiable for x > 0; for an integer exponent
@@ -1244,18 +1246,6 @@ def pow(x: ArrayLike, exponent: float) -> Array:
 # where: y = a where the condition holds, else b; no gradient to the condition
 
 where_op = Op("where", inputs=("condition", "a", "b"), differentiable=("a", "b"))
-
-
-def booleans(op: str, name: str, value: ArrayLike, beside: Any) -> Array:
-    """An argument of truth values. `beside` is an array of the same call."""
-    if isinstance(value, Traced):
-        raise DtypeError(describe(op, f"{name} must be Boolean, not a traced value", "close over the Booleans"))
-    array = np.asarray(value)
-    if array.dtype != np.bool_ and array.size:
-        remedy = "compare first, such as values > 0"
-        raise DtypeError(describe(op, f"{name} must be Boolean", remedy, dtype=array.dtype))
-    keep = isinstance(beside, Traced) and beside.trace.keeps_inputs and isinstance(value, np.ndarray)
-    return snapshot(array) if keep else array.astype(np.bool_, copy=False)
 
 
 @where_op.shape_rule
@@ -1302,5 +1292,4 @@ def where(condition: ArrayLike, a: ArrayLike, b: ArrayLike) -> Array:
     a_, b_ = floats("where", a=a, b=b)
     condition_ = booleans("where", "condition", condition, a_ if isinstance(a_, Traced) else b_)
     shape = broadcast_shape("where", condition=condition_.shape, a=a_.shape, b=b_.shape)
-    condition_ = np.broadcast_to(condition_, shape)  # a constant: nothing to record
-    return apply(where_op, condition_, broadcasted(a_, shape), broadcasted(b_, shape))
+    return apply(where_op, *(broadcasted(x, shape) for x in (condition_, a_, b_)))

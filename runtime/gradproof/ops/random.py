@@ -9,21 +9,21 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from ..attributes import integer, number, target_shape
-from ..dtypes import FLOATS, floats
+from ..dtypes import FLOATS, booleans, floats
 from ..errors import DomainError, DtypeError, ShapeError, describe
 from ..op import Array, Op, Residual, Shape
-from ..tape import apply
+from ..tape import apply, recorded_beside
 
-Name = Literal["float32", "float64"]
+Name = Literal["float32", "float64", "bool"]
 
 
 def uniform(shape: Shape, seed: int, stream: int, dtype: Name) -> Array:
-    """Multiples of 2**-24 (float32) or 2**-53 (float64) in [0, 1): the leading bits of one 64-bit number per element,
-    in row-major order, from NumPy's Philox with the key (seed, stream). Source: Salmon, Moraes, Dror and Shaw,
-    Parallel random numbers: as easy as 1, 2, 3 (SC 2011)."""
+    """Multiples of 2**-24 (float32, and for a mask of dtype bool) or 2**-53 (float64) in [0, 1): the leading bits of
+    one 64-bit number per element, in row-major order, from NumPy's Philox with the key (seed, stream). Source: Salmon,
+    Moraes, Dror and Shaw, Parallel random numbers: as easy as 1, 2, 3 (SC 2011)."""
     generator = np.random.Philox(key=np.array([seed, stream], np.uint64))
-    bits = 24 if dtype == "float32" else 53
-    u = (generator.random_raw(prod(shape)) >> np.uint64(64 - bits)).astype(dtype)
+    bits = 53 if dtype == "float64" else 24
+    u = (generator.random_raw(prod(shape)) >> np.uint64(64 - bits)).astype("float64" if bits == 53 else "float32")
     u *= 2.0**-bits
     return u.reshape(shape)
 
@@ -117,7 +117,8 @@ def bernoulli_mask_y(
     inputs: tuple[()], *, keep_prob: float, shape: Shape, seed: int, stream: int, dtype: Name
 ) -> tuple[Array, Residual]:
     u = uniform(shape, seed, stream, dtype)
-    return (u < np.asarray(keep_prob)).astype(u.dtype), None  # an array of float64: keep_prob is not rounded to float32
+    mask = u < np.asarray(keep_prob)  # an array of float64: keep_prob is not rounded to float32
+    return mask if dtype == "bool" else mask.astype(u.dtype), None
 
 
 @bernoulli_mask_op.public
@@ -139,7 +140,7 @@ def bernoulli_mask(
         keep_prob=probability("bernoulli_mask", keep_prob),
         shape=target_shape("bernoulli_mask", shape),
         **key("bernoulli_mask", seed, stream),
-        dtype=float_name("bernoulli_mask", dtype),
+        dtype="bool" if dtype is bool or dtype == "bool" else float_name("bernoulli_mask", dtype),
     )
 
 
@@ -177,6 +178,13 @@ def dropout_gx(g: Array, inputs: tuple[Array, Array], out: Array, residual: Resi
     return kept(g, inputs[1], keep_prob)
 
 
+@dropout_op.recall
+def dropout_recall(x: Any, mask: Any, keep_prob: Any) -> Array:
+    p = probability("dropout", keep_prob)
+    (x_,) = floats("dropout", x=x)
+    return apply(dropout_op, x_, booleans("dropout", "mask", mask, x_), keep_prob=p if p > 0 else 1.0)
+
+
 @dropout_op.public
 def dropout(x: ArrayLike, keep_prob: float, seed: int, stream: int = 0) -> Array:
     """y = x / keep_prob where bernoulli_mask(keep_prob, shape of x, seed, stream) is 1, else 0, also where x is inf or
@@ -190,5 +198,6 @@ def dropout(x: ArrayLike, keep_prob: float, seed: int, stream: int = 0) -> Array
     """
     (x_,) = floats("dropout", x=x)
     p = probability("dropout", keep_prob)
-    mask = apply(bernoulli_mask_op, keep_prob=p, shape=x_.shape, **key("dropout", seed, stream), dtype="float32") != 0
+    with recorded_beside(x_):
+        mask = apply(bernoulli_mask_op, keep_prob=p, shape=x_.shape, **key("dropout", seed, stream), dtype="bool")
     return apply(dropout_op, x_, mask, keep_prob=p if p > 0 else 1.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial, reduce
 from math import prod
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,7 +15,7 @@ from ..attributes import integer, integers, many_axes, number, one_axis, target_
 from ..dtypes import floats
 from ..errors import DomainError, DtypeError, IndexRangeError, ShapeError, describe
 from ..op import OPS, Array, Op, Residual, Shape
-from ..tape import apply
+from ..tape import Traced, apply
 from .explicit import broadcasted, released, reshaped
 
 
@@ -23,6 +23,11 @@ def read_only(view: Array) -> Array:
     """A view of an input as a result: nobody writes through it, and the public function copies."""
     view.flags.writeable = False
     return view
+
+
+def movable(op: str, x: ArrayLike) -> Array:
+    """A graph also moves its indices and masks."""
+    return cast(Array, x) if isinstance(x, Traced) else floats(op, x=x)[0]
 
 
 # concat: the inputs one after another along `axis`
@@ -193,7 +198,7 @@ def reshape(x: ArrayLike, shape: int | tuple[int, ...]) -> Array:
     >>> reshape(np.array([[1.0, 2.0], [3.0, 4.0]]), (1, -1))
     array([[1., 2., 3., 4.]])
     """
-    (x_,) = floats("reshape", x=x)
+    x_ = movable("reshape", x)
     wanted = target_shape("reshape", shape)
     if wanted.count(-1) > 1:
         raise ShapeError(describe("reshape", "more than one extent is -1", "leave one open at most", shape=wanted))
@@ -311,7 +316,7 @@ def broadcast_to(x: ArrayLike, shape: int | tuple[int, ...]) -> Array:
     array([[1., 1., 1.],
            [2., 2., 2.]])
     """
-    (x_,) = floats("broadcast_to", x=x)
+    x_ = movable("broadcast_to", x)
     return released(apply(broadcast_to_op, x_, shape=target_shape("broadcast_to", shape)))
 
 

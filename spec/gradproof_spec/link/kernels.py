@@ -31,7 +31,7 @@ from ..obligations import Obligation, Outcome, Verdict
 from ..op import OPS
 from ..solver import Solver
 from ..symbolic import Exploration, Path, Unsupported, as_terms, explore, symbols, undischarged
-from ..terms import FALSE, TRUE, ZERO, Condition, Scalar, Term, access, equal, replace, subterms, to_scalar
+from ..terms import FALSE, TRUE, Condition, Scalar, Term, access, equal, replace, subterms, to_scalar
 from .cases import Correspondence, Shape, correspondence, file_of
 from .examples import EXAMPLES, Example
 from .sampling import differing_input
@@ -54,6 +54,7 @@ class Run:
     example: Example
     direction: str
     link: Correspondence = field(init=False)
+    fixed: Mapping[str, int] = field(default_factory=dict)  # inputs that are this number everywhere
 
     def __post_init__(self) -> None:
         self.link = correspondence(self.example.op, self.example.shapes, self.example.attributes)
@@ -65,11 +66,24 @@ class Run:
     def names(self) -> list[str]:
         return [t.name for t in self.link.passed]
 
+    @property
+    def label(self) -> str:
+        return f"kernel[{self.example.op}-{self.direction}-{self.example.name}]"
+
     def attributes(self) -> dict[str, Any]:
         """Real attributes are symbols too, so the proof holds for every value of them."""
         return {
             n: (symbols(n, ()) if n in self.link.case.op.reals else v) for n, v in self.example.attributes.items()
         }
+
+    def real_attribute(self, name: str) -> Scalar:
+        """What stands for it in the specification."""
+        return access(name)
+
+    def hypotheses(self) -> tuple[Condition, ...]:
+        """The domain; a real attribute that is a number is that number there too."""
+        reals = ((access(p), self.real_attribute(p)) for p in self.link.case.op.reals)
+        return (*self.link.case.value_hypotheses(), *(equal(a, b) for a, b in reals if a != b))
 
     def integers(self) -> dict[str, Any]:
         """The integer or Boolean input by name."""
@@ -94,19 +108,25 @@ class Run:
 
     def __call__(self) -> dict[str, Any]:
         inputs, attributes = self.inputs(), self.attributes()
+        out_shape = self.op.shape(*self.example.shapes, **self.example.attributes)
         with self.link.drawing(symbols, attributes):
-            out, residual = self.op.evaluate(inputs, **attributes)
+            found = self.compute(inputs, self.inputs("d"), symbols("g", out_shape), attributes)
+        return {name: as_terms(array) for name, array in found.items()}
+
+    def compute(self, inputs: Any, tangents: Any, g: Any, attributes: Mapping[str, Any]) -> dict[str, Any]:
+        """The results of this direction, from symbols or floats."""
+        out, residual = self.op.evaluate(inputs, **attributes)
         for array in (out, *(residual or ())):  # the caller keeps the output, the tape keeps the residual
-            read_only(array)
+            if isinstance(array, np.ndarray):
+                read_only(array)
         y = self.link.case.output.name
         if self.direction == "forward":
-            return {y: as_terms(out)}
+            return {y: out}
         if self.direction == "jvp":
-            return {"d" + y: as_terms(self.op.jvp(self.inputs("d"), inputs, out, residual, **attributes))}
+            return {"d" + y: self.op.jvp(tangents, inputs, out, residual, **attributes)}
         wanted = tuple(n in self.link.case.differentiable for n in self.names())
-        g = symbols("g", np.shape(out))
         cotangents = self.op.vjp(g, inputs, out, residual, wanted, **attributes)
-        return {"g" + n: as_terms(c) for n, c, w in zip(self.names(), cotangents, wanted, strict=True) if w}
+        return {"g" + n: c for n, c, w in zip(self.names(), cotangents, wanted, strict=True) if w}
 
     def explore(self) -> Exploration:
         return explore(self, max_paths=MAX_PATHS)
@@ -128,12 +148,12 @@ def specification(run: Run) -> dict[str, Any]:
     def shape(name: str) -> Shape:
         return tuple(env.index(n) for n in case.shape(name))
 
-    if run.direction in ("forward", "jvp"):
-        rule = case.forward if run.direction == "forward" else case.jvp
+    if run.direction != "vjp":
+        rule = case.jvp if run.direction == "jvp" else case.forward
         found[("d" if run.direction == "jvp" else "") + case.output.name] = array(shape("g"), rule)
     else:
         for x in case.differentiable:
-            if x not in link.absent:
+            if x not in link.absent and x not in run.fixed:
                 found["g" + x] = array(shape(x), lambda i, x=x: case.vjp(x, i))
     return found
 
@@ -150,14 +170,15 @@ def environment(run: Run) -> Environment:
     shapes |= {n: x.shape for n, x in link.drawn(run.example.attributes).items()}
     for t in case.inputs:
         for prefix in ("", "d"):
-            if t.name in link.absent:
-                tensors[prefix + t.name] = lambda *i: ZERO
+            if t.name in link.absent or t.name in run.fixed:
+                number = 0 if prefix or t.name in link.absent else run.fixed[t.name]
+                tensors[prefix + t.name] = lambda *i, number=number: to_scalar(number)
             elif not t.integer and (not prefix or not t.kind):
                 tensors[prefix + t.name] = reader(link.to_spec(t.name, names_of(prefix + t.name, shapes[t.name])))
     out_shape = run.op.shape(*run.example.shapes, **run.example.attributes)
     tensors["g"] = reader(link.to_spec(case.output.name, names_of("g", out_shape)))
     for p in case.op.reals:
-        tensors[p] = lambda p=p: access(p)
+        tensors[p] = lambda p=p: run.real_attribute(p)
     laid_out = {n: link.to_spec(n, x) for n, x in run.integers().items()}
     integers = {n: (lambda *i, x=x: int(x[i])) for n, x in laid_out.items()}
     return Environment(case, dict(link.sizes), tensors, integers, Symbols())
@@ -295,7 +316,7 @@ def decided(t: Scalar, condition: Condition, holds: bool) -> Scalar:
 
 # ---------------------------------------------------------------- one obligation
 def prove_run(run: Run) -> Outcome:
-    label = f"kernel[{run.example.op}-{run.direction}-{run.example.name}]"
+    label = run.label
     try:
         exploration = run.explore()
     except Unsupported as e:
@@ -344,7 +365,7 @@ def _failure_of(
 ) -> str | None:
     """What is not proved on this path, or None."""
     sample = cache(lambda: differing_input(run, tries=SAMPLES))
-    domain = run.link.case.value_hypotheses()
+    domain = run.hypotheses()
     if path.conditions and solver.satisfiable([*domain, *path.conditions]) is False:
         return None
     open_conditions = undischarged(

@@ -108,14 +108,14 @@ def where(run: Run) -> str:
     from ..refute import rule_location
 
     case, rules = run.link.case, run.op.rules
-    one = {"forward": case.op.forward_rule, "jvp": case.op.jvp_rule}
+    one = {"forward": case.op.forward_rule, "denote": case.op.forward_rule, "jvp": case.op.jvp_rule}
     spec = [one[run.direction]] if run.direction in one else list(case.op.vjps.values())
-    shipped = [rule for key, rule in rules.items() if key.split()[0] == run.direction]
-    name = f"{run.example.op}-{run.direction}-{run.example.name}"
+    shipped = [rule for key, rule in rules.items() if key.split()[0] == run.direction.replace("denote", "forward")]
+    kind, _, name = run.label.rstrip("]").partition("[")
     return "\n".join([
         *(f"  runtime  {rule_location(rule)}" for rule in shipped),
         *(f"  spec     {rule_location(rule)}" for rule in spec if rule is not None),
         "  which of the two is wrong: adjoint and derivative judge the specification by itself",
         "",
-        f'  again    pytest "proofs/test_kernel.py::test_kernel[{name}]"',
+        f'  again    pytest "proofs/test_{kind}.py::test_{kind}[{name}]"',
     ])

@@ -50,7 +50,7 @@ def is_read(run: Run, name: str) -> bool:
     """Does the direction read this array?"""
     if name in run.names():
         return True
-    return (name == "g") == (run.direction == "vjp") and run.direction != "forward"
+    return (name == "g") == (run.direction == "vjp") and run.direction in ("jvp", "vjp")
 
 
 def draw(run: Run, rng: random.Random, largest: int) -> dict[str, Any]:
@@ -66,6 +66,9 @@ def draw(run: Run, rng: random.Random, largest: int) -> dict[str, Any]:
     values |= run.link.drawn(run.example.attributes)
     for n, shape in zip(run.names(), run.example.shapes, strict=True):
         holds = inside_domain(run.example.op, n, run.example.attributes, run.link.case.label, run.link.sizes)
+        if n in run.fixed:
+            values |= {n: np.full(shape, float(run.fixed[n])), "d" + n: np.zeros(shape)}
+            continue
         values[n] = integers[n] if n in integers else array(shape, holds)
         if n in run.link.case.differentiable:
             values["d" + n] = array(shape)
@@ -78,19 +81,10 @@ def draw(run: Run, rng: random.Random, largest: int) -> dict[str, Any]:
 def on_floats(run: Run, values: dict[str, Any]) -> dict[str, Any]:
     """The runtime's result in specification layout."""
     names, link = run.names(), run.link
-    inputs = tuple(values[n] for n in names)
-    out, residual = run.op.evaluate(inputs, **run.example.attributes)
-    y = link.case.output.name
-    if run.direction == "forward":
-        return {y: link.to_spec(y, np.asarray(out))}
-    if run.direction == "jvp":
-        tangents = tuple(values.get("d" + n) for n in names)
-        return {
-            "d" + y: link.to_spec(y, np.asarray(run.op.jvp(tangents, inputs, out, residual, **run.example.attributes)))
-        }
-    wanted = tuple(n in link.case.differentiable for n in names)
-    cotangents = run.op.vjp(values["g"], inputs, out, residual, wanted, **run.example.attributes)
-    return {"g" + n: link.to_spec(n, np.asarray(c)) for n, c, w in zip(names, cotangents, wanted, strict=True) if w}
+    inputs, tangents = tuple(values[n] for n in names), tuple(values.get("d" + n) for n in names)
+    found = run.compute(inputs, tangents, values["g"], run.example.attributes)
+    output = link.case.output.name if run.direction != "vjp" else ""
+    return {n: link.to_spec(output or n[1:], np.asarray(array)) for n, array in found.items()}
 
 
 def exactly(run: Run, values: dict[str, Any]) -> dict[str, Any]:
@@ -124,12 +118,14 @@ def exactly(run: Run, values: dict[str, Any]) -> dict[str, Any]:
         return tuple(env.index(n) for n in case.shape(name))
 
     y = case.output.name
-    if run.direction in ("forward", "jvp"):
+    if run.direction != "vjp":
         return {
             ("d" if run.direction == "jvp" else "") + y: array(
-                shape("g"), case.forward if run.direction == "forward" else case.jvp
+                shape("g"), case.jvp if run.direction == "jvp" else case.forward
             )
         }
     return {
-        "g" + x: array(shape(x), lambda i, x=x: case.vjp(x, i)) for x in case.differentiable if x not in link.absent
+        "g" + x: array(shape(x), lambda i, x=x: case.vjp(x, i))
+        for x in case.differentiable
+        if x not in link.absent and x not in run.fixed
     }

@@ -15,4 +15,5 @@ from . import (  # noqa: F401  (each registers its ops)
     attention,
     loss,
     random,
+    optimizer,
 )

@@ -20,6 +20,7 @@ from . import (  # noqa: F401  (each plants the faults of its ops)
     attention,
     loss,
     random,
+    optimizer,
 )
 
 __all__ = ["PLANTED", "Planted", "check_planted", "obligations", "plant"]

@@ -298,7 +298,10 @@ class ObjectArray(np.ndarray):
             return self._wrap(raw.copy()) if numbers is None else numbers.astype(dtype)
         if dtype.kind not in "fO":
             raise Unsupported(f"astype({dtype})")
-        return self._wrap(self._function("lift")(raw))
+        lifted = self._function("lift")(raw)
+        if not copy and all(new is old for new, old in zip(_objects(lifted).ravel(), raw.ravel(), strict=True)):
+            return self  # as with floats of that dtype: what is written to the result is written to this array
+        return self._wrap(lifted)
 
     def take(self, indices: Any, axis: Any = None, out: Any = None, mode: str = "raise") -> Any:
         return _take(self, self, indices, axis, out, mode)

@@ -7,6 +7,7 @@ from . import (
     linalg,
     loss,
     normalization,
+    optimizer,
     pointwise,
     pooling,
     random,
