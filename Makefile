@@ -15,7 +15,7 @@ help: ## show this list
 prove: $(VENV)/.installed ## prove every obligation; the report is proofs/report/index.html
 	$(BIN)/gradproof prove --out proofs/report
 
-test: lint proofs doctest example ## linters, all proofs and tests, doctests, a wheel, the digits example
+test: lint proofs doctest example ## linters, all proofs and tests, doctests, a wheel, the examples
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

@@ -236,9 +236,14 @@ def same_array(a: Array, b: Array) -> bool:
     return a.dtype == b.dtype and a.shape == b.shape and np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
 
 
+def is_within(integers: Array, dtype: np.dtype[Any]) -> bool:
+    limits = np.iinfo(dtype)
+    return integers.size == 0 or (limits.min <= int(integers.min()) and int(integers.max()) <= limits.max)
+
+
 def fitting(node: GraphNode, number: int, x: Any) -> Any:
-    """An input as the node declares it. Python numbers and lists take its dtype; arrays must have it, integers may be
-    of a narrower one."""
+    """An input as the node declares it. Python numbers and lists take its dtype, integers where they are within it;
+    arrays must have it, integers may be of a narrower one."""
     what = f"input {node.name or number}"
     given: Any
     if isinstance(x, Traced):
@@ -249,8 +254,13 @@ def fitting(node: GraphNode, number: int, x: Any) -> Any:
         except ValueError:
             raise ShapeError(describe("graph", f"{what} is a ragged list", "make it rectangular")) from None
         wanted = np.dtype(node.dtype)
-        plain = not isinstance(x, (np.ndarray, np.generic)) and given.dtype.kind in "iuf" and wanted.kind == "f"
-        if plain or (given.dtype.kind in "iu" and wanted.kind in "iu" and np.can_cast(given.dtype, wanted)):
+        plain = not isinstance(x, (np.ndarray, np.generic))
+        if wanted.kind == "f":
+            fits = plain and given.dtype.kind in "iuf"
+        else:
+            integers = given.dtype.kind in "iu" and wanted.kind in "iu"
+            fits = integers and (np.can_cast(given.dtype, wanted) or (plain and is_within(given, wanted)))
+        if fits:
             given = given.astype(wanted)
     if given.dtype != node.dtype:
         values = {"expected": node.dtype, "given": given.dtype.name}

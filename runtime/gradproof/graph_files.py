@@ -76,6 +76,8 @@ def save(graph: Graph, path: str | Path) -> None:
     """
     file = Path(path)
     beside = payload_path(file)
+    if file.is_dir():
+        refuse("this is a directory", "name a file in it", path=str(file))
     graph.check_well_formed()
     lines = ",\n".join(json.dumps(node_fields(number, node), ensure_ascii=False, allow_nan=False)
                        for number, node in enumerate(graph.nodes))  # fmt: skip
@@ -151,7 +153,7 @@ def write(path: Path, content: Callable[[IO[bytes]], object]) -> None:
 
 
 def payload_path(path: Path) -> Path:
-    if path.name in ("", "..") or path.suffix == ".npz" or path.is_dir():
+    if path.name in ("", "..") or path.suffix == ".npz":
         remedy = "name a file such as model.json; the constants go to model.npz"
         raise GraphError(describe("graph file", "this cannot be the name of the JSON", remedy, path=str(path)))
     return path.with_suffix(".npz")

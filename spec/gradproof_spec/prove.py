@@ -15,10 +15,21 @@ from .terms import fresh_names
 def all_obligations() -> tuple[Obligation, ...]:
     """Every obligation, by kind in the order of KINDS, then by op in the order of registration."""
     from . import any_shape, flat, law, lemmas, mutants, ops, planted  # noqa: F401  `ops` registers every op
-    from .link import floats, induction, ir_kinds, kernels, lowering, planted_kernels, planted_loops, shape_lemmas, shapes
+    from .link import (
+        floats,
+        induction,
+        ir_kinds,
+        kernels,
+        lowering,
+        planted_kernels,
+        planted_loops,
+        shape_lemmas,
+        shapes,
+        steps,
+    )
 
-    modules = (any_shape, shapes, flat, kernels, lowering, ir_kinds, induction, floats, law, lemmas, shape_lemmas,
-               planted, planted_kernels, planted_loops, mutants)
+    modules = (any_shape, shapes, flat, kernels, lowering, ir_kinds, induction, steps, floats, law, lemmas,
+               shape_lemmas, planted, planted_kernels, planted_loops, mutants)
     found = [obligation for module in modules for obligation in module.obligations()]
     repeated = [i for i, n in Counter(o.id for o in found).items() if n > 1]
     if repeated:

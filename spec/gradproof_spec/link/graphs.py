@@ -1,10 +1,10 @@
 """TRUSTED. verify: what is proved of one given graph, as a certificate.
 
 Three things make a graph right: that the loops do with its nodes what the definitions say (structure.py, on this very
-graph, with uninterpreted rules), that each node's shipped kernel is its specification (kernels.py, at the shapes of this
-graph where they are small, else at the shapes of the `kernel` obligations), and that the specification's JVP and VJP are
-the derivative and its adjoint (`derivative`, `adjoint`: all shapes). Equals may be put for equals, so together they give
-the graph's value, JVP and VJP.
+graph, with uninterpreted rules); that each node's shipped kernel is its specification (kernels.py, at the shapes of
+this graph where they are small, else at those of the `kernel` obligations); and that the specification's JVP and VJP
+are the derivative and its adjoint (`derivative`, `adjoint`: all shapes). Equals may be put for equals, so together they
+give the graph's value, JVP and VJP.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def verify(
     against: Callable[..., Any] | None = None,
     compiler: Callable[..., Any] = compile_tape,
 ) -> Certificate:
-    """Proves of a graph, at its own shapes, that what `compiler` makes of it computes its denotation, its JVP and its VJP.
+    """Proves of a graph, at its own shapes, that what `compiler` makes of it computes its denotation, JVP and VJP.
 
     against: a function of the graph's inputs, in plain NumPy or gradproof's ops (the program that was traced, the
     denotation of an IR program). On the same symbols it must give the graph's outputs: for all reals, at these shapes,
@@ -289,7 +289,7 @@ def first_line(message: str) -> str:
 def not_claimed(used: Sequence[str]) -> list[str]:
     """What a user might read into PROVED, and is not there."""
     kinked = [op for op in used if any(case.op.kinks for case in OPS[op].cases)]
-    found = ["rounding, overflow, nan and infinities: everything above is about real numbers (see `float` in the report)"]
+    found = ["rounding, overflow, nan, infinities: everything above is about real numbers (see `float` in the report)"]
     if kinked:
         found.append(f"gradients at kinks of a composition: the kinks of {', '.join(kinked)} are settled op by op only")
     if partial := [op for op in used if OPS[op].elements]:

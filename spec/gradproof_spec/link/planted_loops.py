@@ -1,4 +1,4 @@
-"""Planted wrong loops of the runtime: steps of the tape and of the lowering that `lowering` must refute."""
+"""Planted wrong steps of the runtime, of the tape, of its lowering and of optimizers, that `lowering` must refute."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from unittest.mock import patch
 
 import numpy as np
 
-from gradproof import graph, tape
+import gradproof
+from gradproof import graph, optimizers, tape
 from gradproof.compiled import CompiledTape
 from gradproof.tape import Cotangents, Node, as_array, fitted
 
 from ..obligations import Obligation, Outcome, Verdict
-from . import induction
+from . import induction, steps
 
 
 @dataclass(frozen=True)
 class WrongStep:
-    """`wrong` in place of the method `method` of `owner`. Each obligation of `by` must refute it."""
+    """`wrong` in place of the method or function `method` of `owner`. Each obligation of `by` must refute it."""
 
     name: str
-    owner: type
+    owner: Any
     method: str
     wrong: Callable[..., Any]
     by: tuple[str, ...]
@@ -32,7 +33,7 @@ class WrongStep:
 WRONG: list[WrongStep] = []
 
 
-def plant(name: str, owner: type, method: str, *by: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def plant(name: str, owner: Any, method: str, *by: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     def register(wrong: Callable[..., Any]) -> Callable[..., Any]:
         WRONG.append(WrongStep(name, owner, method, wrong, by))
         return wrong
@@ -140,12 +141,37 @@ def values_reversed(self: CompiledTape, node: Any) -> Any:
     return Node(out, op, parents, inputs, residual, node.attributes), any(parent is not None for parent in parents)
 
 
+@plant("sgd-goes-uphill", optimizers, "sgd_update", "step-sgd", "step-sgd-momentum")
+def uphill(parameter: Any, gradient: Any, learning_rate: Any) -> Any:
+    return gradproof.sgd_update(parameter, -gradient, learning_rate)
+
+
+@plant("momentum-forgets", optimizers, "momentum_update", "step-sgd-momentum", "step-sgd-nesterov")
+def forgets(velocity: Any, gradient: Any, momentum: Any, dampening: Any) -> Any:
+    return gradient
+
+
+@plant("adam-without-bias-correction", optimizers, "adam_update", "step-adam", "step-adamw")
+def uncorrected(p: Any, m: Any, v: Any, rate: Any, correction1: Any, correction2: Any, eps: Any) -> Any:
+    return gradproof.adam_update(p, m, v, rate, 1.0, 1.0, eps)
+
+
+@plant("adamw-decays-through-the-moments", optimizers, "adam_step", "step-adamw")
+def coupled(
+    op: str, params: Any, gradients: Any, state: Any, rate: Any, betas: Any, eps: Any, decay: Any, decoupled: bool
+) -> Any:
+    return ADAM_STEP(op, params, gradients, state, rate, betas, eps, decay, decoupled=False)
+
+
+ADAM_STEP = optimizers.adam_step
+
+
 def check(fault: WrongStep) -> Outcome:
     told = ""
+    checks = {o.case: o.check for module in (induction, steps) for o in module.obligations()}
     with patch.object(fault.owner, fault.method, fault.wrong):
         for name in fault.by:
-            _, _, families = induction.CLAIMS[name]
-            outcome = induction.prove(name, *families)
+            outcome = checks[name]()
             if outcome.verdict is not Verdict.REFUTED:
                 text = f"MISSED  refutes[{fault.name}]\n\n  lowering[{name}] says {outcome.verdict}"
                 return Outcome(Verdict.MISSED, f"{text}\n\n{outcome.message}")

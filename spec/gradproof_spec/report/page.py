@@ -24,7 +24,7 @@ NOT_SHOWN = {
     "shape": "The values in the array.",
     "flat": "Other shapes than those listed; it is the second, independent route beside the proofs for all shapes.",
     "kernel": "Other shapes than those listed; rounding, overflow, nan and inf, as the symbols are real numbers.",
-    "lowering": "That the graph is the program that was meant; rounding; what the ops themselves do, which is kernel's.",
+    "lowering": "That the graph is the program that was meant; rounding; what the ops themselves do (see kernel).",
     "float": "A proof: TESTED means that many inputs were tried and none left the bound.",
     "law": "Rounding: the two sides may differ in floats.",
     "lemma": "That the prover applies the lemma correctly; trusted, and tested on random points.",
