@@ -47,7 +47,8 @@ def test_the_op_of_the_page_is_proved(copy):
     assert result.returncode == 0, result.stdout + result.stderr
     kinds = {kind: verdict for verdict, _, kind in EXPECTED.findall(result.stdout)}
     assert kinds == {"bounds": "PROVED", "derivative": "PROVED", "adjoint": "PROVED", "kink": "NOT_APPLICABLE",
-                     "shape": "PROVED", "flat": "PROVED", "kernel": "PROVED", "float": "TESTED", "refutes": "CAUGHT"}
+                     "shape": "PROVED", "flat": "PROVED", "kernel": "PROVED", "lowering": "PROVED", "float": "TESTED",
+                     "refutes": "CAUGHT"}
 
 
 def test_both_sides_have_it_in_the_same_place(copy):

@@ -286,7 +286,7 @@ def spec_of(op: str, given: Any) -> TensorSpec:
 def dtype_name(op: str, dtype: DTypeLike) -> str:
     try:
         name = np.dtype(dtype).newbyteorder("=").name
-    except TypeError:
+    except (TypeError, ValueError, SyntaxError):  # NumPy parses text such as "f8,f8"
         name = ""
     if name not in DTYPES:
         remedy = "use float32, float64, bool or an integer dtype"

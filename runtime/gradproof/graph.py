@@ -355,6 +355,8 @@ def rule_of(op: Op, number: int, node: GraphNode, parents: tuple[tuple[Shape, st
     if unknown:
         remedy = f"it has {sorted(op.attributes())}"
         raise refuse(number, node, "unknown attributes", remedy, attributes=sorted(unknown))
+    if node.attributes.get("dtype", "bool") not in DTYPES:  # NumPy would parse it
+        raise refuse(number, node, "unknown dtype", f"use one of {sorted(DTYPES)}", dtype=node.attributes["dtype"])
     builder = GraphBuilder()
     inputs = tuple(builder.input(shape, dtype) for shape, dtype in parents)
     try:

@@ -371,9 +371,7 @@ def read_npz(file: IO[bytes], size: int, constants: dict[int, GraphNode]) -> dic
                 for member in members}  # fmt: skip
 
 
-def read_member(
-    archive: zipfile.ZipFile, size: int, member: zipfile.ZipInfo, number: int, node: GraphNode
-) -> Array:
+def read_member(archive: zipfile.ZipFile, size: int, member: zipfile.ZipInfo, number: int, node: GraphNode) -> Array:
     """One array. What the zip says of its size is compared with what the node declares before anything is read, and
     bytes are taken only as they come."""
     dtype = little(node.dtype)

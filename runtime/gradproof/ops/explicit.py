@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..op import OPS, Array, Shape
 from ..tape import Traced, apply
 
 
 def reshaped(x: Array, shape: Shape) -> Array:
-    return x if x.shape == shape else apply(OPS["reshape"], x, shape=shape)
+    if x.shape == shape:
+        return x
+    return x.reshape(shape) if is_plain_integer(x) else apply(OPS["reshape"], x, shape=shape)
 
 
 def broadcasted(x: Array, shape: Shape) -> Array:
-    return x if x.shape == shape else apply(OPS["broadcast_to"], x, shape=shape)
+    if x.shape == shape:
+        return x
+    return np.broadcast_to(x, shape) if is_plain_integer(x) else apply(OPS["broadcast_to"], x, shape=shape)
+
+
+def is_plain_integer(x: Array) -> bool:
+    """Known indices or truth values: they have no gradient, and are recorded where an op takes them."""
+    return not isinstance(x, Traced) and x.dtype.kind in "iub"
 
 
 def released(x: Array) -> Array:

@@ -48,7 +48,7 @@ def float_name(op: str, dtype: DTypeLike) -> Name:
     """The dtype as the table attribute."""
     try:
         found = np.dtype(dtype)
-    except TypeError:
+    except (TypeError, ValueError, SyntaxError):  # NumPy parses text such as "f8,f8"
         found = None
     if found is None or found.type not in FLOATS:
         remedy = "pass np.float32 or np.float64"
