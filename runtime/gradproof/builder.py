@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
+from hashlib import sha256
 from inspect import isfunction
 from math import prod
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -92,7 +93,7 @@ class GraphBuilder(Trace):
         self.payload: dict[int, Array] = {}
         self.inputs: list[int] = []
         self.streams = 0  # the number of the next random op that is called without a stream
-        self._constants: dict[int, tuple[Any, Var]] = {}
+        self._constants: dict[Any, Var] = {}
         for given in inputs:
             spec = spec_of("GraphBuilder", given)
             self.input(spec.shape, spec.dtype)
@@ -172,11 +173,11 @@ class GraphBuilder(Trace):
         return self._append(GraphNode(op.name, parents, dict(attributes), tuple(shape), dtype.name))
 
     def _constant(self, array: Array) -> Var:
-        """One node per array object: a weight that is used twice is one constant."""
-        known = self._constants.get(id(array))
-        if known is None:
-            known = self._constants[id(array)] = (array, self.const(array))  # kept, so that its id stays its own
-        return known[1]
+        """One node for equal arrays: a weight that is used twice is one constant."""
+        key = (array.dtype.str, array.shape, sha256(array.tobytes()).digest())
+        if key not in self._constants:
+            self._constants[key] = self.const(array)
+        return self._constants[key]
 
     def _append(self, node: GraphNode) -> Var:
         self.nodes.append(node)
@@ -204,7 +205,7 @@ class GraphBuilder(Trace):
         except BaseException:
             del self.nodes[nodes:], self.inputs[inputs:]
             self.payload = {number: array for number, array in self.payload.items() if number < nodes}
-            self._constants = {key: kept for key, kept in self._constants.items() if kept[1].id < nodes}
+            self._constants = {key: kept for key, kept in self._constants.items() if kept.id < nodes}
             raise
 
     def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

@@ -39,7 +39,7 @@ class IndexRangeError(GradproofError, IndexError):
     """An index outside its axis."""
 
 
-def describe(op: str, what: str, remedy: str, **values: Any) -> str:
+def describe(op: str, what: str, remedy: str, /, **values: Any) -> str:
     """The text of an error.
 
     >>> print(describe("conv", "stride must be at least 1", "pass a positive stride", stride=(0, 1)))
@@ -49,9 +49,13 @@ def describe(op: str, what: str, remedy: str, **values: Any) -> str:
     return f"{op}: {what}{': ' + shown if shown else ''}; {remedy}."
 
 
+LONGEST = 160
+
+
 def as_text(value: Any) -> str:
-    """repr, also of what has none: an integer of 5000 digits."""
+    """repr, cut where it is long; the type of what cannot be printed, such as an integer of 5,000 digits."""
     try:
-        return repr(value)
-    except Exception:
+        text = repr(value)
+    except Exception:  # also an object's own fault
         return f"<{type(value).__name__}>"
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"

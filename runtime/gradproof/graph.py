@@ -20,7 +20,7 @@ DTYPES = frozenset(
     ("float32", "float64", "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 )
 MOST_AXES, MOST_BYTES = 64, 2**62  # NumPy's
-MOST_DEPTH, MOST_BITS, LONGEST_SHOWN = 8, 1024, 200  # of tuples within tuples and of an integer; characters in an error
+MOST_DEPTH, MOST_BITS = 8, 1024  # of tuples within tuples, and of an integer
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,13 +178,13 @@ class Graph:
             if type(number) is not int or not 0 <= number < len(self.nodes):
                 remedy = "name nodes of this graph"
                 raise GraphError(
-                    describe("graph", "an output is no node", remedy, output=Shown(number), nodes=len(self.nodes))
+                    describe("graph", "an output is no node", remedy, output=number, nodes=len(self.nodes))
                 )
         if not self.outputs:
             raise GraphError(describe("graph", "there is no output", "name at least one node"))
         for key in self.payload:
             if type(key) is not int or not 0 <= key < len(self.nodes) or self.nodes[key].op != CONST:
-                raise GraphError(describe("graph", "a payload belongs to no constant", "remove it", id=Shown(key)))
+                raise GraphError(describe("graph", "a payload belongs to no constant", "remove it", id=key))
 
     # Files and pictures.
 
@@ -271,24 +271,9 @@ def fitting(node: GraphNode, number: int, x: Any) -> Any:
     return given
 
 
-class Shown:
-    """How a value that may be anything looks in an error: cut where it is long, its type where it cannot be printed."""
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-    def __repr__(self) -> str:
-        try:
-            text = repr(self.value)
-        except Exception:  # an integer of 5,000 digits, tuples 5,000 deep, an object's own fault
-            return f"<{type(self.value).__name__}>"
-        return text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "…"
-
-
 def refuse(number: int, node: GraphNode | None, what: str, remedy: str, **values: Any) -> NodeError:
     op = node.op[:40] if node is not None and isinstance(node.op, str) else "?"
-    shown = {name: Shown(value) for name, value in values.items()}
-    return NodeError(number, describe(f"node {number} ({op})", what, remedy, **shown))
+    return NodeError(number, describe(f"node {number} ({op})", what, remedy, **values))
 
 
 def check_node(graph: Graph, number: int, node: GraphNode, seen: dict[Any, tuple[Shape, str]]) -> None:

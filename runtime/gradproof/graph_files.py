@@ -27,7 +27,7 @@ from typing import IO, Any, NoReturn
 import numpy as np
 
 from .errors import GraphError, NodeError, describe
-from .graph import CONST, DTYPES, MOST_DEPTH, Graph, GraphNode, Shown, check_shape
+from .graph import CONST, DTYPES, MOST_DEPTH, Graph, GraphNode, check_shape
 from .op import Array
 
 FORMAT, VERSION = "gradproof graph", 1
@@ -82,7 +82,7 @@ def save(graph: Graph, path: str | Path) -> None:
     lines = ",\n".join(json.dumps(node_fields(number, node), ensure_ascii=False, allow_nan=False)
                        for number, node in enumerate(graph.nodes))  # fmt: skip
     if not graph.payload:
-        replace(file, lambda out: out.write(document(graph, lines, None)))
+        replace(file, lambda out: out.write(json_of(graph, lines, None)))
         return
     archive = pending(beside, secrets.token_hex(16))
     try:
@@ -91,14 +91,14 @@ def save(graph: Graph, path: str | Path) -> None:
         waiting = pending(beside, digest)
         os.replace(archive, waiting)
         archive = waiting
-        replace(file, lambda out: out.write(document(graph, lines, digest)))
+        replace(file, lambda out: out.write(json_of(graph, lines, digest)))
     except BaseException:
         archive.unlink(missing_ok=True)
         raise
     os.replace(waiting, beside)
 
 
-def document(graph: Graph, lines: str, digest: str | None) -> bytes:
+def json_of(graph: Graph, lines: str, digest: str | None) -> bytes:
     payload = [] if digest is None else [f'"payload": "{digest}"']
     fields = [f'"format": "{FORMAT}"', f'"version": {VERSION}', *payload, f'"nodes": [\n{lines}\n]',
               f'"outputs": {list(graph.outputs)}']  # fmt: skip
@@ -205,13 +205,11 @@ def load(path: str | Path) -> Graph:
 
 
 def refuse(what: str, remedy: str, cause: BaseException | None = None, **values: Any) -> NoReturn:
-    shown = {name: Shown(value) for name, value in values.items()}
-    raise GraphError(describe("graph file", what, remedy, **shown)) from cause
+    raise GraphError(describe("graph file", what, remedy, **values)) from cause
 
 
 def refuse_node(number: int, what: str, remedy: str, cause: BaseException | None = None, **values: Any) -> NoReturn:
-    shown = {name: Shown(value) for name, value in values.items()}
-    raise NodeError(number, describe(f"graph file, node {number}", what, remedy, **shown)) from cause
+    raise NodeError(number, describe(f"graph file, node {number}", what, remedy, **values)) from cause
 
 
 class Refused(ValueError):

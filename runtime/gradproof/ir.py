@@ -114,27 +114,8 @@ class IRError(NodeError):
         return IRError, (self.node, self.kind, str(self))
 
 
-class Shown(str):
-    """Text that describe() shows as it is."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return str(self)
-
-
-def shown(value: Any) -> Shown:
-    """Any object at all, as short text."""
-    try:
-        text = repr(value)
-    except Exception:  # an integer of 5000 digits, a class of the caller's
-        text = f"<{type(value).__name__}>"
-    return Shown(text if len(text) <= 80 else text[:77] + "...")
-
-
 def refuse(number: int, kind: str, what: str, remedy: str, /, **values: Any) -> IRError:
-    shorter = {name: shown(value) for name, value in values.items()}
-    return IRError(number, kind, describe(f"node {number} ({kind})", what, remedy, **shorter))
+    return IRError(number, kind, describe(f"node {number} ({kind})", what, remedy, **values))
 
 
 # What a program must satisfy before anything is recorded.
@@ -148,10 +129,10 @@ def check_structure(program: Any, payload: Any) -> None:
         raise GraphError(describe("ir", "the program has no node", "give it at least one"))
     if not isinstance(payload, Mapping):
         remedy = "pass a dict from node ids"
-        raise GraphError(describe("ir", "the payload is no mapping", remedy, payload=shown(payload)))
+        raise GraphError(describe("ir", "the payload is no mapping", remedy, payload=payload))
     for key in payload:
         if type(key) is not int or not 0 <= key < len(program.nodes):
-            raise GraphError(describe("ir", "a payload belongs to no node", "remove it", id=shown(key)))
+            raise GraphError(describe("ir", "a payload belongs to no node", "remove it", id=key))
     for number, node in enumerate(program.nodes):
         kind = check_node(number, node)
         entry = payload.get(number)
@@ -218,7 +199,7 @@ def float_name(dtype: DTypeLike) -> str:
     except TypeError:
         name = ""
     if name not in ("float32", "float64"):
-        raise DtypeError(describe("ir", "a program is of float32 or float64", "pass one of them", dtype=shown(dtype)))
+        raise DtypeError(describe("ir", "a program is of float32 or float64", "pass one of them", dtype=dtype))
     return name
 
 

@@ -256,7 +256,7 @@ class Session:
     def __init__(self, dtype: DTypeLike = "float64") -> None:
         try:
             self.dtype = np.dtype(dtype)
-        except TypeError:
+        except (TypeError, ValueError, SyntaxError):  # np.dtype parses text
             self.dtype = np.dtype(object)
         if self.dtype.type not in FLOATS:
             raise DtypeError(describe("Session", "dtype must be float32 or float64", "pass one of them", dtype=dtype))
