@@ -12,9 +12,10 @@ from gradproof.op import OPS as RUNTIME
 from gradproof_spec import ops  # noqa: F401  registers every op
 from gradproof_spec.execution import run_guarded
 from gradproof_spec.link.examples import EXAMPLES, Example
-from gradproof_spec.link.kernels import Comparison, Different, Run, innermost_condition, is_zero, prove_run
+from gradproof_spec.link.kernels import Run, prove_run
 from gradproof_spec.obligations import Obligation, Outcome, Verdict
 from gradproof_spec.solver import Solver
+from gradproof_spec.symbolic.comparison import Comparison, Different, innermost_condition, is_zero
 from gradproof_spec.terms import Scalar, access, equal, function, indicator, reciprocal, where
 
 ignore_invalid = np.errstate(invalid="ignore", divide="ignore")  # as a decorator

@@ -1,18 +1,13 @@
 """TRUSTED. The kernel obligations: the shipped NumPy rules, run on symbols, equal the specification.
 
 The run enters at the table entry that jvp() and vjp() themselves call: OPS[name].evaluate, .jvp, .vjp. Every element of
-the result is compared with the specification's term at the same shape, for all real inputs, on every path:
-
-    1  the same term
-    2  the normal form of the difference is 0 once denominators are cleared
-    3  z3 on the whole difference, where it is linear between its guards
-    4  the same for each unit tangent or cotangent (both sides are linear in it, by syntax)
-    5  split on a condition that contains no other, and begin again on both sides
+the result is compared with the specification's term at the same shape, for all real inputs, on every path, as
+symbolic/comparison.py says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from itertools import product
@@ -24,19 +19,17 @@ import gradproof
 from gradproof.op import OPS as RUNTIME
 from gradproof.op import Op as RuntimeOp
 
-from ..derivative import is_linear
 from ..evaluate import Environment, Symbols
-from ..normal_form import Normalizer, TooLarge, ZeroDivisor, clear_denominators
 from ..obligations import Obligation, Outcome, Verdict
 from ..op import OPS
 from ..solver import Solver
 from ..symbolic import Exploration, Path, Unsupported, as_terms, explore, symbols, undischarged
-from ..terms import FALSE, TRUE, Condition, Scalar, Term, access, equal, replace, subterms, to_scalar
+from ..symbolic.comparison import Comparison, Different
+from ..terms import Condition, Scalar, access, equal, to_scalar
 from .cases import Correspondence, Shape, correspondence, file_of
 from .examples import EXAMPLES, Example
 from .sampling import differing_input
 
-MOST_SPLITS = 400
 SAMPLES = 3
 MAX_PATHS = 64
 
@@ -192,126 +185,8 @@ def names_of(name: str, shape: Sequence[int]) -> Any:
     return values
 
 
-# ---------------------------------------------------------------- comparing
-class Different(Exception):
-    """Two elements are not proved equal."""
-
-
 class WrongShape(Exception):
     """The result has another shape than the specification's."""
-
-
-@dataclass
-class Comparison:
-    """Equality of two terms for all reals under the conditions of a path."""
-
-    solver: Solver
-    hypotheses: tuple[Condition, ...]
-    linear_in: frozenset[str]
-    tiers: dict[str, int] = field(default_factory=dict)
-    sample: Callable[[], str | None] = lambda: (
-        None
-    )  # asked once, before the expensive steps: floats that already differ
-    splits: int = 0
-
-    def count(self, tier: str) -> None:
-        self.tiers[tier] = self.tiers.get(tier, 0) + 1
-
-    def require_equal(self, a: Scalar, b: Scalar) -> None:
-        self.splits = 0
-        if a == b:
-            return self.count("same term")
-        if is_zero(a - b):
-            return self.count("normal form")
-        differing = self.sample()
-        if differing:
-            raise Different(differing)
-        units = self._units(a, b)
-        pairs = [(only(a, unit, self.linear_in), only(b, unit, self.linear_in)) for unit in units] or [(a, b)]
-        for x, y in pairs:
-            self._require(x, y, self.hypotheses)
-        return self.count("units" if units else "guards")
-
-    def _units(self, a: Scalar, b: Scalar) -> list[Scalar]:
-        """The elements of tangents or of the cotangent that occur, if both sides are linear in them."""
-        if not self.linear_in or not (is_linear(a, self.linear_in) and is_linear(b, self.linear_in)):
-            return []
-        found = {x for t in (a, b) for x in subterms(t) if x.op == "access" and x.args[0] in self.linear_in}
-        return sorted(found, key=lambda x: x.digest)  # type: ignore[arg-type]
-
-    def _require(self, a: Scalar, b: Scalar, known: tuple[Condition, ...]) -> None:
-        if a == b or is_zero(a - b):
-            return
-        if is_piecewise_linear(a) and is_piecewise_linear(b):
-            answer = self.solver.valid(known, equal(a, b))
-            if answer is True:
-                return
-            if answer is False:
-                raise Different(f"{a}  is not  {b}")
-        self.splits += 1
-        if self.splits > MOST_SPLITS:
-            raise Different("too many cases")
-        condition = innermost_condition(a, b)
-        if condition is None:
-            if self.solver.valid(known, equal(a, b)) is not True:
-                raise Different(f"{a}  is not  {b}    where  {', '.join(map(str, known)) or 'always'}")
-            return
-        for side in (condition, ~condition):
-            if self.solver.satisfiable([*known, side]) is not False:
-                x, y = decided(a, condition, side == condition), decided(b, condition, side == condition)
-                self._require(x, y, (*known, side))
-
-
-def is_zero(t: Scalar) -> bool:
-    try:
-        return not clear_denominators(Normalizer(opaque_choices=True)(t))
-    except (TooLarge, ZeroDivisor):
-        return False
-
-
-def only(t: Scalar, unit: Scalar, names: frozenset[str]) -> Scalar:
-    """t where that element is 1 and all others of the named tensors are 0."""
-
-    def step(x: Term) -> Term | None:
-        if x.op == "access" and x.args[0] in names:
-            return to_scalar(int(x == unit))
-        return None
-
-    return replace(t, step)
-
-
-def is_piecewise_linear(t: Scalar) -> bool:
-    return all(
-        x.op in ("number", "access", "add", "where", "indicator")
-        or not isinstance(x, Scalar)
-        or (x.op == "mul" and any(y.op in ("number", "indicator") for y in x.args))
-        for x in subterms(t)
-    )
-
-
-def innermost_condition(*terms: Scalar) -> Condition | None:
-    """A comparison of values that contains no choice, the same one every time."""
-    found = [
-        c
-        for t in terms
-        for c in subterms(t)
-        if isinstance(c, Condition)
-        and c.op.startswith("value")
-        and not any(x.op in ("where", "indicator") for x in subterms(c))
-    ]
-    return min(found, key=lambda c: c.digest) if found else None
-
-
-def decided(t: Scalar, condition: Condition, holds: bool) -> Scalar:
-    a, b = condition.args
-    truth = {condition: holds}
-    if condition.op == "value<":
-        truth |= {b <= a: not holds, **({a <= b: True, equal(a, b): False, b < a: False} if holds else {})}
-    elif condition.op == "value<=":
-        truth |= {b < a: not holds, **({} if holds else {equal(a, b): False, b <= a: True, a < b: False})}
-    elif holds:
-        truth |= {a <= b: True, b <= a: True, a < b: False, b < a: False}
-    return replace(t, lambda x: (TRUE if truth[x] else FALSE) if isinstance(x, Condition) and x in truth else None)
 
 
 # ---------------------------------------------------------------- one obligation

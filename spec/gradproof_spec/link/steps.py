@@ -20,9 +20,9 @@ from gradproof import optimizers
 from ..obligations import Obligation, Outcome, Verdict
 from ..solver import Solver
 from ..symbolic import Unsupported, as_terms, explore, symbols, undischarged
+from ..symbolic.comparison import Comparison, Different
 from ..terms import ONE, ZERO, Scalar, access, function, to_scalar
 from .floats import objects_pass
-from .kernels import Comparison, Different
 
 STEPS = 2
 SHAPES = {"w": (2,), "b": ()}
