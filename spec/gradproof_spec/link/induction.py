@@ -11,7 +11,7 @@ and Op.vjp, run on symbols with uninterpreted rules (structure.py says what a te
 The step at node m is `add` for one parent after the other: the inner induction is over how many of them are done. What
 `add` does is shown for every state of an entry, of another entry and of what arrives, arrays that are shared included.
 That inner products are linear, and that a `for` does its body for each parent, is read off by hand; the loops are also
-run whole, on every graph of three leaves and up to three ops.
+run whole, on every graph of three leaves and up to two ops, and on many with three.
 """
 
 from __future__ import annotations
@@ -33,12 +33,15 @@ from ..obligations import Obligation, Outcome, Verdict
 from ..solver import check
 from ..symbolic import Unsupported, explore
 from .structure import (
+    EVERYTHING,
     Broken,
     Combination,
+    Given,
     Names,
     combination,
     combined,
     compare,
+    entries,
     op_like,
     ops_replaced,
     single,
@@ -148,10 +151,12 @@ def added(state: State) -> Added:
         cotangents.add(ENTRY, tensor("p"))
         cotangents.add(ENTRY, tensor("p'"))
         require(ENTRY in cotangents.owned, "a sum that add makes is not recorded as its own")
+    held = cotangents.sums[ENTRY] if state.present in ("given", "shared") else None  # somebody else's
     arriving: Any = {"new": tensor("v"), "other": other, "present": cotangents.sums[ENTRY]}[state.arriving]
     before, share = [combination(array) for array in cotangents.sums], combination(arriving)
     cotangents.add(ENTRY, arriving)
     require(combination(arriving) == share, f"{state}: what arrives has been changed")
+    require(held is None or combination(held) == before[ENTRY], f"{state}: somebody else's array has been changed")
     require(not {OTHER, UNTOUCHED} & cotangents.owned, f"{state}: an entry that add did not make counts as owned")
     for name, array in (("another entry", other), ("what arrived", arriving)):
         alone = not np.shares_memory(np.asarray(cotangents.sums[ENTRY]), np.asarray(array))
@@ -227,16 +232,20 @@ class Watched(shipped.Cotangents):
 
 
 MOST_PARENTS = 3
+MANY = (0, 1, None, 1, 0, 0, 1, None, 1)  # and once more than any op of the table has
 
 
 def nodes_to_try() -> Iterator[tuple[Names, shipped.Node]]:
-    """Nodes of 0 to 3 inputs: every choice of two earlier nodes and of no gradient, repeated ones included."""
-    for arity in range(MOST_PARENTS + 1):
-        for parents in product((0, 1, None), repeat=arity):
+    """Nodes of 0 to 3 inputs: every choice of two earlier nodes and of no gradient, repeated ones included; and one of
+    many. Each as an op of that many inputs and as one of any number of inputs."""
+    few = [parents for arity in range(MOST_PARENTS + 1) for parents in product((0, 1, None), repeat=arity)]
+    for parents in [*few, MANY]:
+        for variadic in (False, True)[: 1 + bool(parents)]:
             names = Names()
-            inputs = tuple(tensor(f"x{k}") for k in range(arity))
-            out = tensor(names.value("f", "{}", tuple(f"x{k}" for k in range(arity))))
-            yield names, shipped.Node(out, uninterpreted(op_like("f", arity), names), parents, inputs, None, {})
+            inputs = tuple(tensor(f"x{k}") for k in range(len(parents)))
+            op = uninterpreted(op_like("f", len(parents), variadic), names)
+            out, residual = op.evaluate(inputs)
+            yield names, shipped.Node(out, op, parents, inputs, residual, {})
 
 
 def image(names: Names, way: str, node: shipped.Node, slot: int, direction: Combination) -> Combination:
@@ -286,11 +295,12 @@ def pull_claims() -> Iterator[Claim]:
 
 def lower_claims() -> Iterator[Claim]:
     """CompiledTape.add_node: the op on the values of the parents, in order; a gradient flows to those that have one."""
-    for arity in range(MOST_PARENTS + 1):
-        for parents in product((0, 1), repeat=arity):
+    few = [parents for arity in range(MOST_PARENTS + 1) for parents in product((0, 1), repeat=arity)]
+    for parents in [*few, tuple(p or 0 for p in MANY)]:
+        for variadic in (False, True)[: 1 + bool(parents)]:
             for moves in product((True, False), repeat=2):
                 names, query, tape = Names(), Query(), CompiledTape()
-                ops = {"f": uninterpreted(op_like("f", arity), names)}
+                ops = {"f": uninterpreted(op_like("f", len(parents), variadic), names)}
                 for i in (0, 1):
                     tape.add_leaf(tensor(f"x{i}"), moves[i])
                 with ops_replaced(ops):
@@ -307,76 +317,130 @@ def lower_claims() -> Iterator[Claim]:
 
 # ---------------------------------------------------------------- the loops whole
 LEAVES = (GraphNode(INPUT), GraphNode(CONST), GraphNode(INPUT))
-MOST_OPS = 3
+MOST_OPS, ONE_IN = 3, 7
 PASSING_ON = frozenset({"f1"})
 
 
 def small_graphs() -> Iterator[Graph]:
-    """Every graph of an input, a constant, an input and up to three ops of two inputs each; where there are three, with
-    the inputs of each in one order only."""
-    first = len(LEAVES)
-    for count in range(MOST_OPS + 1):
-        choices = [
-            [(a, b) for a in range(first + n) for b in range(first + n) if count < MOST_OPS or a <= b]
-            for n in range(count)
-        ]
-        for parents in product(*choices):
-            nodes = (*LEAVES, *(GraphNode(f"f{n}", pair) for n, pair in enumerate(parents)))
-            graph = Graph(nodes, (len(nodes) - 1,))
-            object.__setattr__(graph, "payload", {1: tensor("x1")})
-            yield graph
+    """Every graph of an input, a constant, an input and up to two ops of two inputs each, the last leaf before or after
+    the first op; of those with three ops, the inputs of each in one order, one in ONE_IN."""
+    for count in range(MOST_OPS + (not entries.get())):
+        for late in range(min(max(count, 1), 2)):  # the third leaf comes after that many ops
+            kinds: list[Any] = [*LEAVES[:2], *range(late), LEAVES[2], *range(late, count)]
+            choices = [
+                [(a, b) for a in range(n) for b in range(n) if count < MOST_OPS or a <= b]
+                for n, kind in enumerate(kinds) if kind in range(count)
+            ]
+            for place, parents in enumerate(product(*choices)):
+                if count == MOST_OPS and place % ONE_IN:
+                    continue
+                pairs = iter(parents)
+                nodes = tuple(
+                    GraphNode(f"f{kind % 2}", next(pairs), {"k": kind % 2}) if kind in range(count) else kind
+                    for kind in kinds
+                )
+                graph = Graph(nodes, (len(nodes) - 1,))
+                object.__setattr__(graph, "payload", {1: tensor("x1")})
+                yield graph
+
+
+def givens(graph: Graph, place: int) -> list[Given]:
+    """All seeds and tangents; and every choice of seeds with one tangent, requires_grad off for one input, a scalar
+    with its seed of 1: all of these for a single op, in turn for two or three."""
+    inputs, last = graph.inputs, len(graph.nodes) - 1
+    ops = [i for i, node in enumerate(graph.nodes) if node.op not in (INPUT, CONST)]
+    if entries.get():
+        return [Given()]
+    more = [Given(requires_grad=(False, True)), Given(requires_grad=(True, False))]
+    for chosen in product((True, False), repeat=len(ops)):
+        seeds = frozenset(i for i, use in zip(ops, chosen, strict=True) if use)
+        more.append(Given(seeds=seeds, tangents=frozenset(inputs[len(seeds) % 2 :][:1])))
+    if ops and ops[-1] == last:
+        more.append(Given(scalar=last))
+    return [Given(), *(more if len(ops) < 2 else [more[place % len(more)]])]
 
 
 def whole_claims() -> Iterator[Claim]:
     """compile_tape, jvp_dense_all, backward_dense_from and denote, from end to end, are what the definitions say, and
     Σ_leaves <t, c> = Σ_i <t_i, s_i>. The second op hands its cotangent over as it is, to both of its inputs."""
-    for graph in small_graphs():
+    for graph, given in ((each, chosen) for place, each in enumerate(small_graphs()) for chosen in givens(each, place)):
         names, query = Names(passing=PASSING_ON), Query()
-        ops = {f"f{n}": uninterpreted(op_like(f"f{n}", 2), names) for n in range(MOST_OPS)}
-        found = compare(graph, ops, names)
+        ops = {f"f{n}": uninterpreted(op_like(f"f{n}", 2), names) for n in range(2)}
+        found = compare(graph, ops, names, given=given)
+        if given != EVERYTHING:
+            continue
         for j, node in enumerate(graph.nodes):
             for k, p in enumerate(node.parents):
-                if found.differentiable[p]:
+                if found.differentiable[p] and found.tangents[p] and found.cotangents[j]:
                     at = tuple(found.values[q] for q in node.parents)
-                    left = names.image("J", node.op, "{}", k, at, found.tangents[p])
-                    right = names.image("V", node.op, "{}", k, at, found.cotangents[j])
+                    attributes = repr(dict(node.attributes))
+                    left = names.image("J", node.op, attributes, k, at, found.tangents[p])
+                    right = names.image("V", node.op, attributes, k, at, found.cotangents[j])
                     query.given(query.dot(left, found.cotangents[j]), query.dot(found.tangents[p], right))
         leaves = [i for i, node in enumerate(graph.nodes) if node.op == INPUT]
         left_side = total(*(query.dot(found.tangents[i], found.cotangents[i]) for i in leaves))
-        right_side = total(*(query.dot(t, single(f"s{i}")) for i, t in enumerate(found.tangents)))
-        edges = [node.parents for node in graph.nodes[len(LEAVES) :]]
-        yield Claim(f"ops on {edges}", query, f"(= {left_side} {right_side})")
+        right_side = total(*(query.dot(t, given.seed(i)) for i, t in enumerate(found.tangents)))
+        edges = [node.parents for node in graph.nodes if node.parents]
+        yield Claim(f"ops on {edges}, {given}", query, f"(= {left_side} {right_side})")
 
 
 # ---------------------------------------------------------------- the obligations
+SHAPES: tuple[tuple[int, ...], ...] = ((), (2, 1))
+
+
+def claims_at(shape: tuple[int, ...], families: Sequence[Callable[[], Iterable[Claim]]]) -> list[Claim]:
+    token = entries.set(shape)
+    try:
+        return [claim for family in families for claim in family()]
+    finally:
+        entries.reset(token)
+
+
 def prove(name: str, *families: Callable[[], Iterable[Claim]]) -> Outcome:
     """Every claim holds, and its hypotheses are satisfiable. The shipped functions run on one path: they do not look at
     what is in a tensor."""
     label = f"lowering[{name}]"
     claims: list[Claim] = []
     try:
-        exploration = explore(lambda: [claim for family in families for claim in family()], max_paths=1)
+        explorations = [explore(partial(claims_at, shape, families), max_paths=1) for shape in SHAPES]
     except Unsupported as fault:
         return Outcome(Verdict.UNSUPPORTED, f"UNSUPPORTED  {label}\n\n  {fault}")
     except Exception as error:
         told = str(error) if isinstance(error, Broken) else f"a step raises {type(error).__name__}: {error}"
         return Outcome(Verdict.REFUTED, f"REFUTED  {label}\n\n  {told}")
-    path = exploration.paths[0]
-    if not exploration.complete or path.conditions or path.side_conditions:
-        return Outcome(Verdict.UNKNOWN, f"UNKNOWN  {label}\n\n  a step looks at what is in a tensor")
-    claims = path.result
+    for exploration in explorations:  # one per shape: a tensor has one in each
+        path = exploration.paths[0]
+        if not exploration.complete or path.conditions or path.side_conditions:
+            return Outcome(Verdict.UNKNOWN, f"UNKNOWN  {label}\n\n  a step looks at what is in a tensor")
+        claims += path.result
     if not claims:
         return Outcome(Verdict.VACUOUS, f"VACUOUS  {label}\n\n  there is nothing to prove")
     text = ""
-    for claim in claims:
+    for claim in joined(claims):
         hypotheses, text = claim.query.texts(claim.goal)
         answer = check(text)
         if answer != "unsat":
             verdict = Verdict.UNKNOWN if answer == "unknown" else Verdict.REFUTED
-            return Outcome(verdict, f"{verdict}  {label}\n\n  {claim.what}", smtlib=text)
+            wrong = next((c for c in claims if check(c.query.texts(c.goal)[1]) != "unsat"), claim)
+            return Outcome(verdict, f"{verdict}  {label}\n\n  {wrong.what}", smtlib=text)
         if claim.query.hypotheses and check(hypotheses) != "sat":
             return Outcome(Verdict.VACUOUS, f"VACUOUS  {label}\n\n  {claim.what}: the hypotheses contradict")
     return Outcome(Verdict.PROVED, data={"queries": len(claims)}, smtlib=text)
+
+
+BATCH = 64
+
+
+def joined(claims: Sequence[Claim]) -> Iterator[Claim]:
+    """Claims without hypotheses many at a time, as one query that names them all."""
+    alone = [claim for claim in claims if claim.query.hypotheses]
+    free = [claim for claim in claims if not claim.query.hypotheses]
+    yield from alone
+    for start in range(0, len(free), BATCH):
+        batch, query = free[start : start + BATCH], Query()
+        for claim in batch:
+            query.names |= claim.query.names
+        yield Claim("; ".join(claim.what for claim in batch), query, f"(and {' '.join(c.goal for c in batch)})")
 
 
 Family = Callable[[], Iterable[Claim]]
@@ -409,7 +473,7 @@ CLAIMS: Mapping[str, tuple[str, str, tuple[Family, ...]]] = {
     ),
     "loops-whole": (
         "values, tangents and cotangents by the public functions are those of the definitions, and adjoint",
-        "every graph of three leaves, one of them constant, and up to three ops of two inputs",
+        "every graph of two inputs, a constant and up to two ops of two inputs; one in seven of those with three",
         (whole_claims,),
     ),
 }

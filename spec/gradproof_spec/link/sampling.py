@@ -71,7 +71,7 @@ def draw(run: Run, rng: random.Random, largest: int) -> dict[str, Any]:
             continue
         values[n] = integers[n] if n in integers else array(shape, holds)
         if n in run.link.case.differentiable:
-            values["d" + n] = array(shape)
+            values["d" + n] = np.zeros(shape) if n in run.still else array(shape)
     values["g"] = array(run.op.shape(*run.example.shapes, **run.example.attributes))
     for value in values.values():
         value.flags.writeable = False
@@ -81,7 +81,8 @@ def draw(run: Run, rng: random.Random, largest: int) -> dict[str, Any]:
 def on_floats(run: Run, values: dict[str, Any]) -> dict[str, Any]:
     """The runtime's result in specification layout."""
     names, link = run.names(), run.link
-    inputs, tangents = tuple(values[n] for n in names), tuple(values.get("d" + n) for n in names)
+    inputs = tuple(values[n] for n in names)
+    tangents = tuple(None if n in run.still else values.get("d" + n) for n in names)
     found = run.compute(inputs, tangents, values["g"], run.example.attributes)
     output = link.case.output.name if run.direction != "vjp" else ""
     return {n: link.to_spec(output or n[1:], np.asarray(array)) for n, array in found.items()}

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
@@ -29,10 +30,11 @@ from gradproof.op import OPS as RUNTIME
 from gradproof.op import Op as RuntimeOp
 
 from ..symbolic import SymbolicArray, Unsupported, symbols
-from ..terms import Scalar
+from ..terms import Scalar, access
 from .floats import objects_pass
 
 Combination = dict[str, Fraction]  # a linear combination of named tensors; {} is zero
+ONE = "1"  # the tensor of ones, which backward_dense_all seeds a scalar with
 
 
 class Broken(Exception):
@@ -40,8 +42,13 @@ class Broken(Exception):
 
 
 # ---------------------------------------------------------------- tensors
-def tensor(name: str) -> SymbolicArray:
-    return symbols(name, ())
+entries: ContextVar[tuple[int, ...]] = ContextVar("entries", default=())
+"""The shape of every tensor: one generic entry, or several, which must then all be treated alike, each by itself."""
+
+
+def tensor(name: str) -> Any:
+    """Writable, as arrays mostly are: code that writes where it can must not be shown only arrays where it cannot."""
+    return symbols(name, entries.get()).copy()
 
 
 def single(name: str) -> Combination:
@@ -50,20 +57,28 @@ def single(name: str) -> Combination:
 
 def combination(array: Any) -> Combination:
     """The tensors that an array is the sum of; None stands for zero."""
-    return {} if array is None else _linear(np.asarray(array, dtype=object).view(np.ndarray)[()])
+    if array is None:
+        return {}
+    raw = np.asarray(array, dtype=object).view(np.ndarray)
+    if raw.shape != entries.get():
+        raise Broken(f"a tensor of shape {entries.get()} has become one of shape {raw.shape}")
+    first, *others = [_linear(raw[i], i) for i in np.ndindex(*raw.shape)]
+    if any(other != first for other in others):
+        raise Broken("the entries of a tensor are not treated alike")
+    return first
 
 
-def _linear(t: Any) -> Combination:
+def _linear(t: Any, at: tuple[int, ...]) -> Combination:
     if not isinstance(t, Scalar):
         t = SymbolicArray.meanings.lift(t)
-    if t.op == "number" and t.args[0] == 0:
-        return {}
-    if t.op == "access" and len(t.args) == 1:
+    if t.op == "number":
+        return {ONE: t.args[0]} if t.args[0] else {}
+    if t.op == "access" and t == access(t.args[0], *at):
         return single(t.args[0])
     if t.op == "add":
-        return combined([_linear(t.args[0]), _linear(t.args[1])])
+        return combined([_linear(t.args[0], at), _linear(t.args[1], at)])
     if t.op == "mul" and t.args[0].op == "number":
-        return {name: t.args[0].args[0] * c for name, c in _linear(t.args[1]).items()}
+        return {name: t.args[0].args[0] * c for name, c in _linear(t.args[1], at).items()}
     raise Unsupported(f"{t} is no sum of tensors")
 
 
@@ -114,15 +129,19 @@ def uninterpreted(like: RuntimeOp, names: Names) -> RuntimeOp:
     def forward(inputs: Any, **attributes: Any) -> Any:
         if any(len(combination(x)) != 1 for x in inputs):
             raise Broken(f"{op.name} gets a value that no node has")
-        return tensor(names.value(op.name, repr(attributes), values(inputs))), None
+        name = names.value(op.name, repr(attributes), values(inputs))
+        return tensor(name), (tensor(f"residual of {name}"),)
 
     def directional(way: str, slot: int, direction: Any, inputs: Any, attributes: Any) -> Any:
         (name,) = names.image(way, op.name, repr(attributes), slot, values(inputs), combination(direction))
         return tensor(name)
 
     def rule(way: str, slot: int, direction: Any, inputs: Any, out: Any, residual: Any, **attributes: Any) -> Any:
-        if combination(out) != single(names.value(op.name, repr(attributes), values(inputs))):
+        name = names.value(op.name, repr(attributes), values(inputs))
+        if combination(out) != single(name):
             raise Broken(f"a rule of {op.name} gets another output than that of its inputs")
+        if combination(residual[0]) != single(f"residual of {name}"):
+            raise Broken(f"a rule of {op.name} gets another residual than that of its inputs")
         if op.name in names.passing:
             return direction
         if not op.variadic:
@@ -132,7 +151,7 @@ def uninterpreted(like: RuntimeOp, names: Names) -> RuntimeOp:
         terms = [directional("J", k, dx, inputs, attributes) for k, dx in enumerate(direction) if dx is not None]
         return sum(terms[1:], terms[0])
 
-    op.rules = {"shape": lambda *shapes, **attributes: (), "forward": forward}
+    op.rules = {"shape": lambda *shapes, **attributes: entries.get(), "forward": forward}
     for slot, name in enumerate(like.inputs):
         if name in like.differentiable:
             op.rules[f"jvp {name}"] = partial(rule, "J", slot)
@@ -147,7 +166,7 @@ def ops_replaced(ops: dict[str, RuntimeOp]) -> Iterator[None]:
         for module in (compiled, graphs, tape):
             stack.enter_context(patch.object(module, "OPS", ops))
         stack.enter_context(objects_pass())
-        stack.enter_context(patch.object(Graph, "arguments", lambda graph, inputs: list(inputs)))
+        stack.enter_context(patch.object(graphs, "fitting", lambda node, number, x: x))
         yield
 
 
@@ -162,8 +181,31 @@ class Definition:
     differentiable: list[bool]
 
 
-def definition(graph: Graph, ops: dict[str, RuntimeOp], names: Names) -> Definition:
-    """t_l and s_i are named t{id} and s{id}."""
+@dataclass(frozen=True)
+class Given:
+    """What has a tangent and what a seed; t_l and s_i are named t{id} and s{id}, the seed of `scalar` is 1."""
+
+    tangents: frozenset[int] | None = None  # None: all that can
+    seeds: frozenset[int] | None = None
+    scalar: int | None = None
+    requires_grad: tuple[bool, ...] | None = None  # per input; None: all
+
+    def seed(self, number: int) -> Combination:
+        if self.scalar is not None:
+            return single(ONE) if number == self.scalar else {}
+        return single(f"s{number}") if self.seeds is None or number in self.seeds else {}
+
+    def tangent(self, number: int) -> Combination:
+        return single(f"t{number}") if self.tangents is None or number in self.tangents else {}
+
+    def wants(self, graph: Graph, number: int) -> bool:
+        return self.requires_grad is None or self.requires_grad[graph.inputs.index(number)]
+
+
+EVERYTHING = Given()
+
+
+def definition(graph: Graph, ops: dict[str, RuntimeOp], names: Names, given: Given = EVERYTHING) -> Definition:
     values: list[str] = []
     moves: list[bool] = []
     slots: list[list[int]] = []  # of each node: the inputs through which a gradient flows
@@ -182,8 +224,8 @@ def definition(graph: Graph, ops: dict[str, RuntimeOp], names: Names) -> Definit
         if node.op in (INPUT, CONST):
             values.append(f"x{number}")
             slots.append([])
-            moves.append(node.op == INPUT and node.dtype in ("float32", "float64"))
-            tangents.append(single(f"t{number}") if moves[-1] else {})
+            moves.append(node.op == INPUT and node.dtype in ("float32", "float64") and given.wants(graph, number))
+            tangents.append(given.tangent(number) if moves[-1] else {})
             continue
         op = ops[node.op]
         values.append(names.value(node.op, repr(dict(node.attributes)), inputs_of(number)))
@@ -197,8 +239,8 @@ def definition(graph: Graph, ops: dict[str, RuntimeOp], names: Names) -> Definit
         )
     cotangents: list[Combination] = [{} for _ in graph.nodes]
     for number in reversed(range(len(graph.nodes))):
-        arriving = (image("V", j, k, cotangents[j]) for j, k in users[number])
-        cotangents[number] = combined([single(f"s{number}"), *arriving])
+        arriving = (image("V", j, k, cotangents[j]) for j, k in users[number] if cotangents[j])
+        cotangents[number] = combined([given.seed(number), *arriving])
     return Definition(values, tangents, cotangents, moves)
 
 
@@ -208,8 +250,9 @@ def leaf_values(graph: Graph) -> list[Any]:
 
 
 def named_constants(graph: Graph) -> Graph:
-    """The same graph, every shape () and the payload replaced by names, so that the values do not matter."""
-    nodes = tuple(graphs.GraphNode(n.op, n.parents, n.attributes, (), n.dtype, n.name) for n in graph.nodes)
+    """The same graph, the payload replaced by names, so that the values do not matter. A tensor is one generic entry
+    whatever shape its node declares."""
+    nodes = tuple(graphs.GraphNode(n.op, n.parents, n.attributes, n.shape, n.dtype, n.name) for n in graph.nodes)
     bare = Graph(nodes, graph.outputs)
     payload = {number: tensor(f"x{number}") for number, node in enumerate(nodes) if node.op == CONST}
     object.__setattr__(bare, "payload", payload)
@@ -221,33 +264,64 @@ def check_structure(graph: Graph, names: Names, compiler: Any = compiled.compile
     denote), tangents, cotangents of all values. Raises Broken where they differ. Inside `explore`."""
     bare = named_constants(graph)
     ops = {name: uninterpreted(RUNTIME[name], names) for name in {n.op for n in graph.nodes} & RUNTIME.keys()}
+    compare(bare, ops, names, compiler, Given(seeds=frozenset(graph.outputs), tangents=frozenset(graph.inputs[:1])))
     return compare(bare, ops, names, compiler)
 
 
-def compare(bare: Graph, ops: dict[str, RuntimeOp], names: Names, compiler: Any = compiled.compile_tape) -> Definition:
-    want = definition(bare, ops, names)
+def compare(
+    bare: Graph,
+    ops: dict[str, RuntimeOp],
+    names: Names,
+    compiler: Any = compiled.compile_tape,
+    given: Given = EVERYTHING,
+) -> Definition:
+    want = definition(bare, ops, names, given)
     count = len(bare.nodes)
+    more = () if given.requires_grad is None else (given.requires_grad,)
     with ops_replaced(ops):
-        made, context = compiler(bare, leaf_values(bare))
+        made, context = compiler(bare, leaf_values(bare), *more)
         told = bare.denote(*leaf_values(bare))
+        called = bare(*leaf_values(bare))
         moving = [want.differentiable[i] and bare.nodes[i].op == INPUT for i in range(count)]
-        tangents = compiled.jvp_dense_all(made, [tensor(f"t{i}") if moving[i] else None for i in range(count)])
-        cotangents = compiled.backward_dense_from(made, [tensor(f"s{i}") for i in range(count)])
+        directions = [tensor(f"t{i}") if moving[i] and given.tangent(i) else None for i in range(count)]
+        tangents = compiled.jvp_dense_all(made, directions)
+        if given.scalar is not None:
+            seeds = [(given.scalar, np.ones_like(made.nodes[given.scalar].out))]
+            cotangents = compiled.backward_dense_all(made, given.scalar)
+        else:
+            seeds = [(i, tensor(f"s{i}")) for i in range(count) if given.seed(i)]
+            by_id = dict(seeds)
+            cotangents = compiled.backward_dense_from(made, [by_id.get(i) for i in range(count)])
+        again = made.pull_back(reversed(seeds))  # another run of the same tape, which keeps leaves only
     for what, got, wanted in (
         ("value", context, [single(x) for x in want.values]),
         ("denotation", told, [single(x) for x in want.values]),
+        ("value by call", outputs_of(called, bare), [single(x) for x in want.values]),
         ("tangent", tangents, want.tangents),
         ("cotangent", cotangents, shown_cotangents(bare, want)),
-    ):
+        ("second cotangent", [x if n.op in (INPUT, CONST) else None for x, n in zip(again, bare.nodes, strict=True)],
+         [c if n.op in (INPUT, CONST) else {} for c, n in zip(want.cotangents, bare.nodes, strict=True)]),
+    ):  # fmt: skip
         if len(got) != count:
             raise Broken(f"there are {len(got)} {what}s for {count} values")
         for number in range(count):
+            if got[number] is NOT_SHOWN:
+                continue
             if (found := combination(got[number])) != wanted[number]:
                 raise Broken(
                     f"the {what} of node {number} ({bare.nodes[number].op}) is "
                     f"{spelled(found)}, by definition {spelled(wanted[number])}"
                 )
     return want
+
+
+NOT_SHOWN = object()
+
+
+def outputs_of(called: Any, graph: Graph) -> list[Any]:
+    """By id, for the outputs."""
+    found = dict(zip(graph.outputs, called if isinstance(called, tuple) else (called,), strict=True))
+    return [found.get(number, NOT_SHOWN) for number in range(len(graph.nodes))]
 
 
 def shown_cotangents(graph: Graph, want: Definition) -> list[Combination]:
@@ -262,8 +336,8 @@ def spelled(parts: Combination) -> str:
     return " + ".join(name if c == 1 else f"{c}·{name}" for name, c in sorted(parts.items())) or "0"
 
 
-def op_like(name: str, arity: int) -> RuntimeOp:
-    return RuntimeOp(name, tuple(f"x{k}" for k in range(arity)))
+def op_like(name: str, arity: int, variadic: bool = False) -> RuntimeOp:
+    return RuntimeOp(name, ("xs",) if variadic else tuple(f"x{k}" for k in range(arity)), variadic=variadic)
 
 
 __all__: Sequence[str] = ("Broken", "Definition", "Names", "check_structure", "compare", "definition", "uninterpreted")
