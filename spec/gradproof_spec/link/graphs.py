@@ -198,7 +198,7 @@ def example_of(graph: Graph, node: GraphNode) -> Example | None:
 
 
 def is_large(shapes: Sequence[Any], node: GraphNode) -> bool:
-    return sum(prod(shape) for shape in (*shapes, node.shape)) > MOST_ELEMENTS
+    return bool(sum(prod(shape) for shape in (*shapes, node.shape)) > MOST_ELEMENTS)
 
 
 def nested(array: Any) -> Any:
@@ -394,7 +394,7 @@ def not_claimed(used: Sequence[str]) -> list[str]:
     if any(op in ("rand_uniform", "bernoulli_mask") for op in used):
         found.append("that random numbers are random: the proofs hold for whatever numbers are drawn")
     found.append("that the graph is the program you had in mind: pass it as `against`")
-    found.append("of `against`: a branch of it on a dtype; its constants are read as the decimals that they are written as")
+    found.append("of `against`: a branch of it on a dtype; its constants are read as decimals, as they are written")
     return found
 
 
