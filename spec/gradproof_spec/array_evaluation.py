@@ -17,7 +17,7 @@ from .terms import Condition, Index, Scalar, Term, free_variables, indicator, pr
 MOST_VARIABLES = 30
 TOLERANCE = 1e-7
 FUNCTIONS: dict[str, Callable[[Any], Any]] = {
-    "exp": np.exp, "log": np.log, "sqrt": np.sqrt, "tanh": np.tanh, "sin": np.sin, "cos": np.cos,
+    "exp": np.exp, "log": np.log, "sqrt": np.sqrt, "tanh": np.tanh, "sin": np.sin, "cos": np.cos, "atan": np.arctan,
     "erf": np.vectorize(math.erf, otypes=[float])}
 Array = Any
 

@@ -1,7 +1,8 @@
-"""The commands of `gradproof`: prove, list, show, verify, report."""
+"""The commands of `gradproof`: prove, list, show, verify, check, report."""
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import sys
 import time
@@ -210,6 +211,67 @@ def verify(file: Path) -> None:
     certificate = verify_file(file)
     click.echo(str(certificate))
     sys.exit({Verdict.PROVED: 0, Verdict.REFUTED: 1}.get(certificate.verdict, 2))
+
+
+UNDECIDED, WRONG_USAGE = 2, 3
+
+
+@gradproof.command("check")
+@click.argument("target", metavar="FILE.py[:FUNCTION]")
+@click.option("--vjp", help="The backward function: vjp(g, *args) -> cotangents.")
+@click.option("--jvp", help="The tangent function: jvp(primals, tangents) -> tangents.")
+@click.option("--shapes", help="Shapes of the arguments, in order: x=2x3,w=3; s= is a scalar.")
+@click.option("--param", "params", multiple=True, help="A keyword argument: eps=1e-5, or scale=real for all reals.")
+@click.option("--integers", multiple=True, help="An argument of integers low <= i < high: labels=0:3.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per check.")
+def check_command(target: str, vjp: str | None, jvp: str | None, shapes: str | None, params: tuple[str, ...],
+                  integers: tuple[str, ...], as_json: bool) -> None:  # fmt: skip
+    """Prove that a gradient is the derivative of its forward: of the FUNCTION with --vjp and --shapes, else of all
+    functions of the file that are marked with @gradproof_spec.checked or listed in CHECKS.
+
+    Exit status: 0 all proved, 1 one refuted, 2 one not decided, 3 wrong usage.
+    """
+    from .gradient_check import CheckError, check
+    from .gradient_check.files import Named, checks_in, function_of, loaded, read_numbers, read_ranges, read_shapes
+
+    file, _, name = target.partition(":")
+    try:
+        path = Path(file)
+        if not path.is_file():
+            raise CheckError(f"there is no file {file}")
+        module = loaded(path)
+        if name:
+            if not shapes:
+                raise CheckError("--shapes is needed, such as --shapes x=2x3,w=3")
+            given = {"jvp": jvp and function_of(module, jvp), "shapes": read_shapes(shapes),
+                     "params": read_numbers(params), "integers": read_ranges(integers)}  # fmt: skip
+            question = {**given, "vjp": vjp and function_of(module, vjp)}
+            found = [Named(name, function_of(module, name), question)]
+        else:
+            found = checks_in(module)
+        if not found:
+            raise CheckError(f"{file} has no function marked with @gradproof_spec.checked, and no list CHECKS")
+        verdicts = []
+        for one in found:
+            result = check(one.forward, **one.question)
+            verdicts.append(result.verdict)
+            click.echo(json.dumps(as_record(one.name, result)) if as_json else f"{result.message}\n")
+    except CheckError as error:
+        click.echo(f"gradproof check: {error}", err=True)
+        sys.exit(WRONG_USAGE)
+    sys.exit(0 if set(verdicts) == {Verdict.PROVED} else 1 if Verdict.REFUTED in verdicts else UNDECIDED)
+
+
+def as_record(name: str, result: Any) -> dict[str, Any]:
+    return {
+        "name": name,
+        "verdict": str(result.verdict),
+        "over": result.over,
+        "assumptions": list(result.assumptions),
+        "counterexample": {key: value.tolist() for key, value in result.counterexample.items()},
+        "message": result.message,
+        "script": result.script,
+    }
 
 
 @gradproof.command()

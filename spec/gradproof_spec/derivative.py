@@ -34,6 +34,7 @@ DERIVATIVES: dict[str, Callable[[Scalar], Scalar]] = {
     "tanh": lambda x: ONE - function("tanh", x) * function("tanh", x),
     "sin": lambda x: function("cos", x),
     "cos": lambda x: MINUS_ONE * function("sin", x),
+    "atan": lambda x: reciprocal(ONE + x * x),
     "erf": lambda x: to_scalar(2) * reciprocal(function("sqrt", PI)) * function("exp", MINUS_ONE * x * x),
 }
 

@@ -159,11 +159,11 @@ def enclosed(iv: Any, name: str, x: Any) -> Any:
     """An interval that contains f(x) for every x in the interval x, in the interval context iv."""
     if name == "tanh":  # mpmath has no interval tanh: 1 - 2 / (exp(2x) + 1), increasing
         return 1 - 2 / (iv.exp(2 * x) + 1)
-    if name == "erf":  # nor erf: mpmath's at higher precision, increasing
+    if name in ("erf", "atan"):  # nor these: mpmath's at higher precision, increasing
         ends = []
         with mpmath.workprec(iv.prec + 30):
             for end, outward in ((x.a, -1), (x.b, 1)):
-                value = mpmath.erf(mpmath.mp.make_mpf(end._mpi_[0]))
+                value = getattr(mpmath, name)(mpmath.mp.make_mpf(end._mpi_[0]))
                 ends.append(value + outward * abs(value) * mpmath.mpf(2) ** (-iv.prec - 10))
             return iv.mpf(ends)
     return getattr(iv, name)(x)

@@ -37,6 +37,18 @@ def of_kind(kind: str) -> Callable[[Test], Test]:
     return leave_out
 
 
+def assert_gradient(forward: Callable[..., Any], vjp: Callable[..., Any] | None = None, **question: Any) -> None:
+    """Fails, with the whole message and nothing else, unless `gradproof_spec.check` proves the gradient.
+
+    def test_my_layer(): assert_gradient(my_layer, my_layer_backward, shapes={"x": (2, 3)})
+    """
+    from .gradient_check import check
+
+    result = check(forward, vjp, **question)
+    if not result:
+        pytest.fail(result.message, pytrace=False)
+
+
 @cache
 def opened() -> Mapping[str, OpenObligation]:
     return read()

@@ -348,7 +348,7 @@ def theorem_lines(used: Sequence[str], elsewhere: Sequence[str]) -> Iterator[Lin
         for kind in THEOREMS:
             yield grouped(op, kind, "all shapes")
     for op in elsewhere:
-        yield grouped(op, "kernel", "small shapes; not tried at those of this graph")
+        yield grouped(op, "kernel", "small shapes; not shown at those of this graph")
 
 
 def case_lines(graph: Graph) -> Iterator[Line]:

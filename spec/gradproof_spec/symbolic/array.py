@@ -43,12 +43,17 @@ REDUCTIONS = {np.maximum: "largest", np.minimum: "smallest"}
 
 
 Place = tuple[int, ...]
+OBJECT, BOOLEAN = np.dtype(object), np.dtype(bool)
 
 
 class ObjectArray(np.ndarray):
     """An array of elements that are not machine numbers; a subclass says what its operations mean."""
 
     meanings: ClassVar[Meanings]
+    arithmetic: ClassVar[dict[np.ufunc, str]] = ARITHMETIC
+    logic: ClassVar[dict[np.ufunc, str]] = LOGIC
+    reducing: ClassVar[tuple[np.ufunc, ...]] = (np.add, np.multiply, np.logical_and, np.logical_or)
+    own: ClassVar[dict[Callable[..., Any], Callable[..., Any]]] = {}  # functions with a meaning of their own
 
     # ---- ufuncs
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -58,7 +63,7 @@ class ObjectArray(np.ndarray):
         mask = kwargs.pop("where", True)
         if kwargs.pop("casting", "same_kind") not in ("same_kind", "unsafe") or not kwargs.pop("subok", True):
             raise Unsupported(f"np.{ufunc.__name__}: casting= and subok= are not modelled")
-        _check_dtype(f"np.{ufunc.__name__}", kwargs.pop("dtype", None), allow_bool=ufunc in LOGIC)
+        self._check_dtype(f"np.{ufunc.__name__}", kwargs.pop("dtype", None), allow_bool=ufunc in LOGIC)
         raw = [self._raw(x) for x in inputs]
         if ufunc in (np.matmul, np.vecdot) and method == "__call__":
             _reject(ufunc.__name__, kwargs, ("axis",) if ufunc is np.vecdot else ())
@@ -87,20 +92,20 @@ class ObjectArray(np.ndarray):
             return self._wrap(result)
         if method != "__call__" and np.shape(result) != out.shape:
             raise ValueError(f"np.{ufunc.__name__}.{method}: out has shape {out.shape}, the result {np.shape(result)}")
-        if out.dtype != object and not (out.dtype.kind == "b" and asarray(result).dtype.kind == "b"):
+        if _dtype(out) != OBJECT and not (_dtype(out).kind == "b" and asarray(result).dtype.kind == "b"):
             raise Unsupported(f"np.{ufunc.__name__} into a {out.dtype} buffer: allocate it with np.zeros_like(x)")
         np.copyto(out.view(np.ndarray), result)
         return out
 
     def _elementwise(self, ufunc: np.ufunc, raw: Sequence[Any]) -> Any:
-        if ufunc in ARITHMETIC:
+        if ufunc in self.arithmetic:
             if all(self._is_boolean(x) for x in raw):
                 raise Unsupported(f"np.{ufunc.__name__} of Booleans is Boolean in NumPy: use & | ~ or .astype(x.dtype)")
-            return self._function(ARITHMETIC[ufunc])(*raw)
-        if ufunc in LOGIC:
+            return self._function(self.arithmetic[ufunc])(*raw)
+        if ufunc in self.logic:
             if ufunc in BITWISE and not all(self._is_boolean(x) for x in raw):
                 raise Unsupported(f"np.{ufunc.__name__} of numbers")
-            return _machine_booleans(self._function(LOGIC[ufunc])(*raw))
+            return _machine_booleans(self._function(self.logic[ufunc])(*raw))
         if ufunc in COMPARISON:
             if ufunc not in (np.equal, np.not_equal) and any(self._is_boolean(x) for x in raw):
                 raise Unsupported(f"np.{ufunc.__name__} of Booleans")
@@ -116,10 +121,10 @@ class ObjectArray(np.ndarray):
             if initial is np._NoValue or initial is None or (initial == worst and raw.size):
                 return self._along(raw, axis, keepdims, getattr(self.meanings, REDUCTIONS[ufunc]))
             raise Unsupported(f"np.{ufunc.__name__}.reduce: initial={initial} is not modelled")
-        if ufunc not in (np.add, np.multiply, np.logical_and, np.logical_or) and not (
+        if ufunc not in self.reducing and not (
                 method == "accumulate" and ufunc in REDUCTIONS):
             raise Unsupported(f"np.{ufunc.__name__}.{method}")
-        name = {**ARITHMETIC, **LOGIC}[ufunc]
+        name = {**self.arithmetic, **self.logic}[ufunc]
         convert = self._function("truth") if ufunc in LOGIC else self._function("lift")
         f, raw = self._function(name), convert(raw)
         if method == "reduce":
@@ -146,7 +151,7 @@ class ObjectArray(np.ndarray):
         return result.reshape([1 if a in axes else n for a, n in enumerate(raw.shape)]) if keepdims else result
 
     def _at(self, ufunc: np.ufunc, buffer: np.ndarray, key: Any, *values: Any) -> None:
-        if buffer.dtype != object:
+        if _dtype(buffer) != OBJECT:
             raise Unsupported(f"np.{ufunc.__name__}.at into a {buffer.dtype} buffer: allocate it with np.zeros_like(x)")
         if ufunc not in ARITHMETIC:
             raise Unsupported(f"np.{ufunc.__name__}.at")
@@ -165,12 +170,12 @@ class ObjectArray(np.ndarray):
     # ---- functions
     def __array_function__(self, function: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
         name = f"np.{function.__name__}"
-        if function in _OWN:
-            return _OWN[function](self, *args, **kwargs)
+        if (own := self.own.get(function, _OWN.get(function))) is not None:
+            return own(self, *args, **kwargs)
         if function not in MOVING and function not in CONTRACTING:
             raise Unsupported(f"{name} is not modelled on {type(self).__name__}")
         if function not in (np.zeros_like, np.ones_like, np.empty_like, np.full_like):
-            _check_dtype(name, kwargs.get("dtype"), allow_bool=function in (np.any, np.all))
+            self._check_dtype(name, kwargs.get("dtype"), allow_bool=function in (np.any, np.all))
         if kwargs.get("where", True) is not True and function is not np.copyto:
             raise Unsupported(f"{name}: where= is not modelled")
         if function is np.pad and (*args[2:], kwargs.get("mode", "constant"))[0] not in (
@@ -216,7 +221,7 @@ class ObjectArray(np.ndarray):
         for part in key if isinstance(key, tuple) else (key,):
             if isinstance(part, list):
                 part = _without_nesting(asarray(part))
-            if isinstance(part, np.ndarray) and part.dtype == object:
+            if isinstance(part, np.ndarray) and _dtype(part) == OBJECT:
                 raw = part.view(np.ndarray)
                 if self._is_boolean(raw):  # bool() of a Condition asks the explorer
                     part = array([bool(c) for c in raw.ravel()], dtype=bool).reshape(raw.shape)
@@ -243,12 +248,12 @@ class ObjectArray(np.ndarray):
 
     def mean(self, axis: Any = None, dtype: Any = None, out: Any = None, *,  # type: ignore[override]
              keepdims: bool = False, **unknown: Any) -> Any:
-        _check_method("mean", dtype, out, unknown)
+        self._check_method("mean", dtype, out, unknown)
         return self.sum(axis=axis, keepdims=keepdims) / _count(self, axis)
 
     def var(self, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, *,  # type: ignore[override]
             keepdims: bool = False, **unknown: Any) -> Any:
-        _check_method("var", dtype, out, unknown)
+        self._check_method("var", dtype, out, unknown)
         centred = self - self.mean(axis=axis, keepdims=True)
         return (centred * centred).sum(axis=axis, keepdims=keepdims) / (_count(self, axis) - ddof)
 
@@ -263,7 +268,7 @@ class ObjectArray(np.ndarray):
         return self._arg("argmin", axis, out, keepdims)
 
     def _arg(self, name: str, axis: Any, out: Any, keepdims: bool) -> Any:
-        _check_method(name, None, out, {})
+        self._check_method(name, None, out, {})
         raw = self.view(np.ndarray)
         if raw.size and self._is_boolean(raw):
             raw = self._lifted(raw)
@@ -278,11 +283,11 @@ class ObjectArray(np.ndarray):
         return np.positive(result, out=(out,)) if out is not None else result
 
     def dot(self, other: Any, out: Any = None) -> Any:
-        _check_method("dot", None, out, {})
+        self._check_method("dot", None, out, {})
         return np.dot(self, other)
 
     def trace(self, offset: Any = 0, axis1: Any = 0, axis2: Any = 1, dtype: Any = None, out: Any = None) -> Any:
-        _check_method("trace", dtype, out, {})
+        self._check_method("trace", dtype, out, {})
         return self.diagonal(offset, axis1, axis2).sum(axis=-1)
 
     def astype(self, dtype: Any, order: str = "K", casting: str = "unsafe",  # type: ignore[override]
@@ -334,6 +339,16 @@ class ObjectArray(np.ndarray):
         return self._lifted(self.view(np.ndarray)).argsort(axis, kind="stable")
 
     # ---- helpers
+    def _check_dtype(self, name: str, dtype: Any, allow_bool: bool = False) -> None:
+        if dtype is not None and np.dtype(dtype) != OBJECT and not (allow_bool and np.dtype(dtype) == BOOLEAN):
+            raise Unsupported(f"{name}: dtype={dtype} is not modelled: leave it out or pass x.dtype")
+
+    def _check_method(self, name: str, dtype: Any, out: Any, unknown: dict[str, Any]) -> None:
+        self._check_dtype(name, dtype)
+        if out is not None:
+            raise Unsupported(f"{name}: out= is not modelled")
+        _reject(name, unknown)
+
     def _function(self, name: str) -> np.ufunc:
         return self.meanings.ufunc(name)
 
@@ -351,10 +366,10 @@ class ObjectArray(np.ndarray):
             cell = empty((), dtype=object)
             cell[()] = result
             result = cell
-        return result.view(type(self)) if isinstance(result, np.ndarray) and result.dtype == object else result
+        return result.view(type(self)) if isinstance(result, np.ndarray) and _dtype(result) == OBJECT else result
 
     def _is_boolean(self, x: Any) -> bool:
-        if isinstance(x, np.ndarray) and x.dtype == object:
+        if isinstance(x, np.ndarray) and _dtype(x) == OBJECT:
             return x.size > 0 and all(map(self.meanings.is_truth, x.ravel()))
         return (x.dtype == bool) if isinstance(x, np.ndarray) else self.meanings.is_truth(x)
 
@@ -363,6 +378,10 @@ class SymbolicArray(ObjectArray):
     """An array of terms: reals (Scalar), truth values (Condition) or integers chosen between constants (Scalar)."""
 
     meanings = SymbolicMeanings()
+    running: ClassVar[type[SymbolicArray] | None] = None  # the class that `intercepting` makes, while it does
+
+    def _as_input(self) -> Any:
+        return self
 
     def _machine_integers(self, raw: np.ndarray) -> np.ndarray | None:
         values = [self.meanings.cases((x,)) for x in raw.ravel()]  # also checks that they are integers
@@ -453,7 +472,7 @@ def _take_along_axis(self: ObjectArray, arr: Any, indices: Any, axis: Any = -1) 
 
 
 def _put_along_axis(self: ObjectArray, arr: Any, indices: Any, values: Any, axis: Any) -> None:
-    if axis is None or arr.dtype != object:
+    if axis is None or _dtype(arr) != OBJECT:
         raise Unsupported("np.put_along_axis: axis=None, or into a machine buffer: allocate it with np.zeros_like(x)")
     arr.view(type(self))[_along_axis(arr, np.asanyarray(indices), axis)] = values
 
@@ -463,13 +482,13 @@ _OWN: dict[Callable[..., Any], Callable[..., Any]] = {
 
 
 # ---------------------------------------------------------------- for those who run kernels
-def symbols(name: str, shape: tuple[int, ...]) -> SymbolicArray:
+def symbols(name: str, shape: tuple[int, ...], kind: type[SymbolicArray] = SymbolicArray) -> Any:
     """The read-only array of the accesses name[i, j, ...]. A kernel that writes its input gets NumPy's ValueError."""
     owner = empty(shape, dtype=object)
     for i in np.ndindex(*shape):
         owner[i] = access(name, *i)
     owner.flags.writeable = False  # of the owner, so that no view can be made writeable again
-    return owner.view(SymbolicArray)
+    return owner.view(kind)._as_input()
 
 
 def as_terms(result: Any) -> np.ndarray:
@@ -477,7 +496,9 @@ def as_terms(result: Any) -> np.ndarray:
     raw = asarray(result).view(np.ndarray)
     if raw.dtype != object and raw.dtype.kind not in "biuf":
         raise Unsupported(f"a result of dtype {raw.dtype}")
-    return _objects(SymbolicArray.meanings.ufunc("lift")(_decimals_of_narrow_floats(raw)))
+    kind = type(result) if isinstance(result, SymbolicArray) else SymbolicArray.running or SymbolicArray
+    meanings = kind.meanings
+    return _objects(meanings.ufunc("term")(_decimals_of_narrow_floats(raw)))
 
 
 def elementwise(name: str, x: ObjectArray) -> Any:
@@ -499,10 +520,10 @@ def intercepting(kind: type[ObjectArray]) -> Iterator[None]:
         def make(*args: Any, **kwargs: Any) -> Any:
             if args and isinstance(args[0], ObjectArray):
                 dtype = args[1] if len(args) > 1 else kwargs.get("dtype")
-                if dtype is not None and np.dtype(dtype) != object:
+                if dtype is not None and np.dtype(dtype) != OBJECT:
                     return args[0].astype(dtype)
             result = original(*args, **kwargs)
-            if result.dtype != object or isinstance(result, ObjectArray):
+            if _dtype(result) != OBJECT or isinstance(result, ObjectArray):
                 return result
             return _without_nesting(result).view(kind)
         return make
@@ -524,11 +545,13 @@ def intercepting(kind: type[ObjectArray]) -> Iterator[None]:
     changed = {**dict.fromkeys(makers, keeping_class), "take": taking,
                **dict.fromkeys(("issubdtype", "finfo", "iinfo", "nditer", "ndenumerate"), failing)}
     originals = {name: getattr(np, name) for name in changed}
+    outer, SymbolicArray.running = SymbolicArray.running, kind if issubclass(kind, SymbolicArray) else None
     try:
         for name, change in changed.items():
             setattr(np, name, change(originals[name]))
         yield
     finally:
+        SymbolicArray.running = outer
         for name, original in originals.items():
             setattr(np, name, original)
 
@@ -541,23 +564,16 @@ def _objects(x: Any) -> np.ndarray:
 
 def _without_nesting(x: np.ndarray) -> np.ndarray:
     """NumPy makes of a list of 0-d arrays an array whose elements are 0-d arrays."""
-    if x.dtype == object:
+    if _dtype(x) == OBJECT:
         for i in np.ndindex(*x.shape):
             if isinstance(x[i], np.ndarray):
                 x[i] = x[i].view(np.ndarray)[()]
     return x
 
 
-def _check_dtype(name: str, dtype: Any, allow_bool: bool = False) -> None:
-    if dtype is not None and np.dtype(dtype) != object and not (allow_bool and np.dtype(dtype) == bool):
-        raise Unsupported(f"{name}: dtype={dtype} is not modelled: leave it out or pass x.dtype")
-
-
-def _check_method(name: str, dtype: Any, out: Any, unknown: dict[str, Any]) -> None:
-    _check_dtype(name, dtype)
-    if out is not None:
-        raise Unsupported(f"{name}: out= is not modelled")
-    _reject(name, unknown)
+def _dtype(x: np.ndarray) -> np.dtype[Any]:
+    """The dtype of the memory, whatever a subclass answers to x.dtype."""
+    return np.ndarray.dtype.__get__(x)  # type: ignore[no-any-return]
 
 
 def _reject(name: str, unknown: dict[str, Any], allowed: Sequence[str] = ()) -> None:
@@ -593,8 +609,8 @@ def _machine_booleans(result: Any) -> Any:
 
 def _decimals_of_narrow_floats(x: Any) -> Any:
     """float32(0.1) as an object would be 0.10000000149011612: keep it np.float32, whose shortest decimal is 0.1."""
-    if isinstance(x, np.ndarray) and x.dtype.kind == "f" and x.dtype != np.float64:
-        return array(list(x.ravel()), dtype=object).reshape(x.shape)
+    if isinstance(x, np.ndarray) and _dtype(x).kind == "f" and _dtype(x) != np.float64:
+        return array(list(x.view(np.ndarray).ravel()), dtype=object).reshape(x.shape)
     return x
 
 

@@ -35,6 +35,7 @@ class Comparison:
         None
     )  # asked once, before the expensive steps: floats that already differ
     splits: int = 0
+    most_splits: int = MOST_SPLITS
 
     def count(self, tier: str) -> None:
         self.tiers[tier] = self.tiers.get(tier, 0) + 1
@@ -71,7 +72,7 @@ class Comparison:
             if answer is False:
                 raise Different(f"{a}  is not  {b}")
         self.splits += 1
-        if self.splits > MOST_SPLITS:
+        if self.splits > self.most_splits:
             raise Different("too many cases")
         condition = innermost_condition(a, b)
         if condition is None:

@@ -14,8 +14,11 @@ from ..solver import satisfiable
 from ..terms import FALSE, TRUE, Condition, Scalar
 from .array import SymbolicArray, intercepting
 from .ledger import Ledger, SideCondition
+from .meanings import Unsupported
+from .user_functions import users_code
 
 Decision = tuple[Condition, bool]
+MOST_BRANCHES = 64  # that one run of users' code may open: each is one more path at least
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,11 @@ class Exploration:
 
 def explore(function: Callable[[], Any], hypotheses: Sequence[Condition] = (), max_paths: int = 1000,
             catch: tuple[type[Exception], ...] = (),
-            feasible: Callable[[Sequence[Condition]], bool | None] = satisfiable) -> Exploration:
-    """function() on every path that the hypotheses allow. Exceptions not of the types in `catch` propagate."""
+            feasible: Callable[[Sequence[Condition]], bool | None] = satisfiable, users: bool = False) -> Exploration:
+    """function() on every path that the hypotheses allow. Exceptions not of the types in `catch` propagate.
+
+    `users`: with the wider meanings of `user_code`, for functions that were not written for us.
+    """
     if Condition.decide is not None:
         raise RuntimeError("explore() inside explore()")
     found, pending = Exploration(), [[]]  # type: ignore[var-annotated]
@@ -47,7 +53,7 @@ def explore(function: Callable[[], Any], hypotheses: Sequence[Condition] = (), m
         if len(found.paths) == max_paths:
             found.complete, found.reason = False, f"stopped after {max_paths} paths, at least {len(pending)} more"
             break
-        run = _Run(pending.pop(), hypotheses, feasible)
+        run = _Run(pending.pop(), hypotheses, feasible, users)
         found.paths.append(run.execute(function, catch))
         pending.extend(run.alternatives)
         found.decimal_constants |= run.ledger.decimal_constants
@@ -58,7 +64,8 @@ class _Run:
     """One execution that repeats the given decisions and then takes, at every new branch, the true side first."""
 
     def __init__(self, script: list[Decision], hypotheses: Sequence[Condition],
-                 feasible: Callable[[Sequence[Condition]], bool | None]) -> None:
+                 feasible: Callable[[Sequence[Condition]], bool | None], users: bool = False) -> None:
+        self.users = users
         self.script, self.hypotheses, self.feasible = script, list(hypotheses), feasible
         self.decisions: list[Decision] = []
         self.known: dict[Condition, bool] = {}
@@ -69,7 +76,7 @@ class _Run:
         result, exception = None, None
         for h in self.hypotheses:
             self._learn(h, True)
-        with self.ledger, intercepting(SymbolicArray):
+        with self.ledger, users_code() if self.users else intercepting(SymbolicArray):
             Condition.decide = self.decide
             try:
                 result = function()
@@ -88,6 +95,9 @@ class _Run:
         if c.op == "not":
             return not self.decide(c.args[0])
         step = len(self.decisions)
+        if self.users and len(self.alternatives) == MOST_BRANCHES:
+            raise Unsupported(f"more than {MOST_BRANCHES} branches on values in one run: a loop until convergence has "
+                              f"no end on symbols, use a fixed number of steps; for a choice use np.where")
         if step < len(self.script):
             expected, value = self.script[step]
             if expected != c:

@@ -214,8 +214,11 @@ class Meanings:
         """A method as a NumPy ufunc on object arrays: broadcasting and reducing are NumPy's own."""
         identity = {"add": 0, "multiply": 1, "both": True, "either": False}.get(name)
         method = getattr(self, name)
-        operands = {n: u.nin for u, n in {**ARITHMETIC, **COMPARISON, **LOGIC}.items()} | {"choose": 3}
-        return cast(np.ufunc, np.frompyfunc(method, operands.get(name, 1), 1, identity=identity))
+        return cast(np.ufunc, np.frompyfunc(method, self.operands().get(name, 1), 1, identity=identity))
+
+    def operands(self) -> dict[str, int]:
+        """How many operands the methods have that stand for ufuncs."""
+        return {n: u.nin for u, n in {**ARITHMETIC, **COMPARISON, **LOGIC}.items()} | {"choose": 3}
 
 
 ROOT_HALF, ROOT_PI = terms.function("sqrt", Fraction(1, 2)), terms.function("sqrt", PI)
@@ -286,6 +289,10 @@ class SymbolicMeanings(Meanings):
             return Scalar("number", number)
         raise Unsupported(f"a {type(value).__name__} in arithmetic on symbols"
                           + (" (np.empty: fill it first)" if value is None else ""))
+
+    def term(self, value: Any) -> Scalar:
+        """An element of a result as a term."""
+        return self.lift(value)
 
     def is_element(self, value: Any) -> bool:
         return isinstance(value, (Scalar, Condition, Index))

@@ -1,0 +1,101 @@
+"""Bring your own gradient: `check` proves that a backward pass is the derivative of its forward, or shows an input."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..obligations import Verdict
+from ..symbolic import Unsupported
+from .checking import CheckError, Question, assignments, prepare, proved, run_backward, search, told
+from .files import checked
+from .programs import ResultsDiffer, Undecided
+from .result import Result
+
+
+def check(
+    forward: Callable[..., Any],
+    vjp: Callable[..., Any] | None = None,
+    *,
+    jvp: Callable[..., Any] | None = None,
+    shapes: Mapping[str, tuple[int, ...]],
+    params: Mapping[str, Any] | None = None,
+    integers: Mapping[str, tuple[int, int]] | None = None,
+    domain: Callable[..., Any] | None = None,
+    residuals: bool = False,
+    surrogate: Callable[..., Any] | None = None,
+) -> Result:
+    """Is `vjp` (or `jvp`) the derivative of `forward`, for all reals at these shapes?
+
+    forward(*args, **params) -> array or tuple of arrays, in plain NumPy; args in the order of `shapes`.
+    vjp(g, *args, **params) -> a cotangent per float argument. jvp(primals, tangents, **params) -> tangents.
+    params: numbers are exact; "real" or "positive" in place of one: for all of them. integers: name -> (low, high), an
+    argument of integers low <= i < high, tried at all of them. domain(*args, **params) -> conditions. residuals:
+    forward gives (y, residuals), vjp(residuals, g, **params). surrogate: the function whose derivative is meant.
+
+    The verdict is PROVED, REFUTED with a counterexample that was reproduced in floats, VACUOUS where the domain is
+    empty, UNSUPPORTED where a function is not modelled on symbols, else UNKNOWN. Raises CheckError.
+
+    >>> import numpy as np
+    >>> def square(x):
+    ...     return x * x
+    >>> print(check(square, lambda g, x: 2 * g * x, shapes={"x": (2,)}).verdict)
+    PROVED
+    >>> print(check(square, lambda g, x: g * x, shapes={"x": ()}).message.splitlines()[2])
+      gx is -1.0 but must be -2.0.
+    """
+    question = asked(forward, vjp, jvp, shapes, params, integers, domain, residuals, surrogate)
+    result: Result | None = None
+    try:
+        for values in assignments(question):
+            found = one(question, values)
+            if found.verdict is Verdict.VACUOUS and question.integers:  # these integers are not in the domain
+                result = found if result is None else result
+                continue
+            if found.verdict is not Verdict.PROVED:
+                return found
+            result = found
+    except Unsupported as fault:
+        return told(question, Verdict.UNSUPPORTED, f"what the symbolic run does not model: {fault}", None)
+    except Undecided as fault:
+        return told(question, Verdict.UNKNOWN, str(fault), None)
+    assert result is not None
+    return result
+
+
+def one(question: Question, integers: dict[str, Any]) -> Result:
+    """For one value of the integer arguments."""
+    checked = prepare(question, integers)
+    if isinstance(checked, Result):
+        return checked
+    if question.way == "none":
+        return told(question, Verdict.PROVED, "", checked)
+    try:
+        result = run_backward(checked)
+    except ResultsDiffer as fault:
+        return told(question, Verdict.REFUTED, f"the backward is no gradient: {fault}.", checked)
+    if result is None:
+        result = search(checked)
+    return proved(checked) if result is None else result
+
+
+def asked(forward: Any, vjp: Any, jvp: Any, shapes: Any, params: Any, integers: Any, domain: Any, residuals: bool,
+          surrogate: Any) -> Question:  # fmt: skip
+    if not callable(forward) or (vjp is not None and jvp is not None):
+        raise CheckError("pass a forward function, and vjp or jvp, not both")
+    if not isinstance(shapes, Mapping) or not shapes:
+        raise CheckError("shapes must be a dict from the arguments' names to tuples, such as {'x': (2, 3)}")
+    for n, shape in shapes.items():
+        if not isinstance(shape, tuple) or any(type(k) is not int or k < 0 for k in shape):
+            raise CheckError(f"shapes[{n!r}] = {shape!r} is no tuple of extents")
+    ranges = dict(integers or {})
+    for n, limits in ranges.items():
+        if n not in shapes or len(limits) != 2 or not limits[0] < limits[1]:
+            raise CheckError(f"integers[{n!r}] = {limits!r}: give (low, high), low < high, for an argument in shapes")
+    way, backward = ("vjp", vjp) if vjp is not None else ("jvp", jvp) if jvp is not None else ("none", None)
+    if residuals and way != "vjp":
+        raise CheckError("residuals=True needs vjp: backward(residuals, g)")
+    return Question(forward, backward, way, dict(shapes), dict(params or {}), ranges, domain, residuals, surrogate)
+
+
+__all__ = ["CheckError", "Result", "check", "checked"]
