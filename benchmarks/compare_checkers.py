@@ -31,7 +31,8 @@ from corpus import CASES, HIDDEN, WRONG_ONLY_IN_FLOATS, Case  # noqa: E402
 
 SEED, OPEN_PARAM = 5, 0.7
 DOCUMENT, BEGIN, END = ROOT / "docs" / "check.md", "<!-- corpus table -->", "<!-- end -->"
-FLOAT32 = "The defaults of gradcheck are meant for float64; its differences in float32 are noise, and it refuses nearly all."
+FLOAT32 = ("The defaults of gradcheck are meant for float64; its differences in float32 are noise, "
+           "and it refuses nearly all.")
 KINDS = [kind for kind in HIDDEN if kind]
 ACCEPTED, REFUSED = "accepted", "refused"  # any other answer says why there is no verdict
 
