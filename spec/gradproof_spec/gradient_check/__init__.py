@@ -7,7 +7,18 @@ from typing import Any
 
 from ..obligations import Verdict
 from ..symbolic import Unsupported
-from .checking import CheckError, Question, assignments, prepare, proved, run_backward, search, told
+from .checking import (
+    CheckError,
+    Question,
+    assignments,
+    is_cotangent,
+    prepare,
+    proved,
+    run_backward,
+    search,
+    told,
+    without_form,
+)
 from .files import checked
 from .programs import ResultsDiffer, Undecided
 from .result import Result
@@ -31,7 +42,7 @@ def check(
     vjp(g, *args, **params) -> a cotangent per float argument. jvp(primals, tangents, **params) -> tangents.
     params: numbers are exact; "real" or "positive" in place of one: for all of them. integers: name -> (low, high), an
     argument of integers low <= i < high, tried at all of them. domain(*args, **params) -> conditions. residuals:
-    forward gives (y, residuals), vjp(residuals, g, **params). surrogate: the function whose derivative is meant.
+    forward gives (y, residuals), vjp(residuals, g). surrogate: the function whose derivative is meant.
 
     The verdict is PROVED, REFUTED with a counterexample that was reproduced in floats, VACUOUS where the domain is
     empty, UNSUPPORTED where a function is not modelled on symbols, else UNKNOWN. Raises CheckError.
@@ -46,19 +57,34 @@ def check(
     """
     question = asked(forward, vjp, jvp, shapes, params, integers, domain, residuals, surrogate)
     result: Result | None = None
+    assumptions: dict[str, None] = {}
+    undecided: Result | None = None
     try:
         for values in assignments(question):
             found = one(question, values)
-            if found.verdict is Verdict.VACUOUS and question.integers:  # these integers are not in the domain
+            if found.verdict is Verdict.VACUOUS and question.integers:  # not in the domain
                 result = found if result is None else result
                 continue
-            if found.verdict is not Verdict.PROVED:
+            if found.verdict is Verdict.REFUTED or (found.verdict is not Verdict.PROVED and not question.integers):
                 return found
+            if found.verdict is not Verdict.PROVED:
+                undecided = undecided or found
+                continue
+            assumptions |= dict.fromkeys(found.assumptions)
             result = found
+        if undecided is not None:
+            return undecided
+        if result is not None and result.verdict is Verdict.PROVED:
+            result = told(question, Verdict.PROVED, "", None, assumptions=list(assumptions))
     except Unsupported as fault:
         return told(question, Verdict.UNSUPPORTED, f"what the symbolic run does not model: {fault}", None)
     except Undecided as fault:
         return told(question, Verdict.UNKNOWN, str(fault), None)
+    except CheckError:
+        raise
+    except Exception as fault:  # of the user's code, on symbols: a write into an argument, a branch that raises
+        what = f"a function raises {type(fault).__name__}: {fault} (arguments are read-only here)"
+        return told(question, Verdict.UNSUPPORTED, what, None)
     assert result is not None
     return result
 
@@ -73,7 +99,9 @@ def one(question: Question, integers: dict[str, Any]) -> Result:
     try:
         result = run_backward(checked)
     except ResultsDiffer as fault:
-        return told(question, Verdict.REFUTED, f"the backward is no gradient: {fault}.", checked)
+        shown = without_form(checked)
+        verdict = Verdict.UNKNOWN if shown is None else Verdict.REFUTED
+        return told(question, verdict, f"the backward is no gradient: {fault}.", checked, shown)
     if result is None:
         result = search(checked)
     return proved(checked) if result is None else result
@@ -92,6 +120,11 @@ def asked(forward: Any, vjp: Any, jvp: Any, shapes: Any, params: Any, integers: 
     for n, limits in ranges.items():
         if n not in shapes or len(limits) != 2 or not limits[0] < limits[1]:
             raise CheckError(f"integers[{n!r}] = {limits!r}: give (low, high), low < high, for an argument in shapes")
+    taken = [n for n in (*shapes, *(params or {})) if is_cotangent(n)] if vjp is not None else [
+        n for n in (*shapes, *(params or {})) if n[:1] == "d" and n[1:] in shapes]  # fmt: skip
+    if taken:
+        what = "the name of a cotangent (g, g0) or tangent (dx); use another in shapes, where the order is what counts"
+        raise CheckError(f"an argument named {taken[0]!r}: that is {what}")
     way, backward = ("vjp", vjp) if vjp is not None else ("jvp", jvp) if jvp is not None else ("none", None)
     if residuals and way != "vjp":
         raise CheckError("residuals=True needs vjp: backward(residuals, g)")

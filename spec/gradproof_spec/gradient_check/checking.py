@@ -18,7 +18,7 @@ import numpy as np
 
 from ..obligations import Verdict
 from ..solver import Solver
-from ..symbolic import explore, symbols
+from ..symbolic import Unsupported, explore, symbols
 from ..symbolic.comparison import Comparison, Different, is_zero
 from ..symbolic.user_code import UserArray, scalar_symbol
 from ..terms import (
@@ -29,6 +29,7 @@ from ..terms import (
     Scalar,
     Term,
     access,
+    conjunction,
     conjuncts,
     equal,
     replace,
@@ -40,10 +41,12 @@ from .points import Arrays, candidates, tied_values
 from .programs import Program, ResultsDiffer, Undecided, expanded, run
 from .reference import gradient, postorder, weighted
 from .result import SCRIPT, Result, lines, place_of, sources_of, text_of
-from .ties import Kind, Tie, is_smooth, pairs_of, settled
+from .ties import Kind, Tie, compound_conditions, interior, is_smooth, pairs_of, settled
 
 MOST_INTEGERS = 300  # assignments of the integer arguments
 MOST_POINTS = 160
+MOVED_DIGITS = 150
+MOST_COMPARED = 12  # at which floats and terms are compared
 MOST_TIED = 5  # pairs tied at one point: 2 ** 5 ways to leave it
 MOST_SPLITS, RLIMIT = 120, 100_000  # per entry; per query
 MOST_VALUES = 1_500_000  # of subterms at points, per search
@@ -136,6 +139,9 @@ class Checked:
     backward_needs: list[tuple[str, Condition]] = field(default_factory=list)
     jumps: list[Condition] = field(default_factory=list)  # off the points where the forward has a value of its own
     assumptions: list[str] = field(default_factory=list)
+    jumping: list[Tie] = field(default_factory=list)
+    weights: list[Scalar] = field(default_factory=list)  # one per output
+    slopes: list[Scalar] = field(default_factory=list)  # the outputs' derivatives, so weighted
 
 
 # ---------------------------------------------------------------- symbols and domains
@@ -158,13 +164,19 @@ def conditions_of(question: Question, arrays: Mapping[str, Any]) -> list[Conditi
         parts = told if isinstance(told, (list, tuple)) else [told]
         return [np.asarray(part) for part in parts]
 
-    exploration = explore(run_domain, max_paths=1, users=True)
-    for part in exploration.paths[0].result:
-        for c in np.asarray(part, dtype=object).view(np.ndarray).ravel():
-            if not isinstance(c, (bool, np.bool_, Condition)):
-                raise CheckError(f"domain gives {c!r}: return conditions, such as x > 0")
-            found += conjuncts(c) if isinstance(c, Condition) else conjuncts(to_condition(bool(c)))
-    return found
+    exploration = explore(run_domain, users=True)
+    if not exploration.complete:
+        raise Undecided(f"the domain: {exploration.reason}")
+    inside = FALSE
+    for path in exploration.paths:
+        holds = conjunction(path.conditions)
+        for part in path.result:
+            for c in np.asarray(part, dtype=object).view(np.ndarray).ravel():
+                if not isinstance(c, (bool, np.bool_, Condition)):
+                    raise CheckError(f"domain gives {c!r}: return conditions, such as x > 0")
+                holds = holds & (c if isinstance(c, Condition) else to_condition(bool(c)))
+        inside = inside | holds
+    return [*found, *conjuncts(inside)]
 
 
 def assignments(question: Question) -> Iterator[dict[str, Any]]:
@@ -192,11 +204,11 @@ def prepare(question: Question, integers: dict[str, Any]) -> Checked | Result:
     hypotheses = conditions_of(question, every)
     if FALSE in hypotheses or (hypotheses and solver.satisfiable(hypotheses) is False):
         return told(question, Verdict.VACUOUS, "no input is in the domain", [])
-    forward = run(lambda: question.outputs(every), hypotheses, solver)
+    forward = run(lambda: question.outputs(every), hypotheses, solver, unused=False)
     checked = Checked(question, integers, arrays, hypotheses, solver, forward)
     base = forward
     if question.surrogate is not None:
-        base = run(lambda: question.outputs(every, question.surrogate), hypotheses, solver)
+        base = run(lambda: question.outputs(every, question.surrogate), hypotheses, solver, unused=False)
         if [x.shape for x in base.results] != [x.shape for x in forward.results]:
             raise CheckError("the surrogate's results have other shapes than the forward's")
         checked.assumptions.append(f"the derivative is that of the surrogate {question.surrogate.__name__}")
@@ -245,7 +257,9 @@ def run_backward(checked: Checked) -> Result | None:
     for pair in jumps:
         tie = Tie(pair, Kind.KINK)
         checked.jumps.append(tie.off)
-        text = "where the forward has a value of its own: there compared with differences, not proved"
+        checked.jumping.append(tie)
+        how = "compared with differences, not proved" if question.way == "vjp" else "neither proved nor compared"
+        text = f"where the forward has a value of its own: there {how}"
         checked.assumptions.append(f"off {tie}, {text}")
     variables = [t for n in question.floats for t in plain(checked.symbols[n]).ravel()]
     if question.way == "vjp":
@@ -262,6 +276,8 @@ def run_backward(checked: Checked) -> Result | None:
                 want[i] = weighted([slopes[x] for x in variables], tangents)
                 at += 1
             checked.want.append(want)
+    checked.weights = [access(f"weight {k}") for k in range(len(checked.outputs))]
+    checked.slopes = list(gradient(weighted(checked.outputs, checked.weights), variables).values())
     checked.backward_needs = program.needs
     return None
 
@@ -290,6 +306,12 @@ def search(checked: Checked) -> Result | None:
         values = elements(arrays, terms_of(checked))
         return all(Point(values).evaluate(checked.hypotheses)) if checked.hypotheses else True
 
+    differing = 0
+    for arrays in itertools.islice(moderate(shapes, inside), MOST_COMPARED):
+        differing += not agree(checked, arrays, got)
+    if differing >= 3:
+        raise Unsupported("a function that computes something else on floats than on symbols: does it depend on state, "
+                          "on random numbers or on types?")
     left, size = MOST_VALUES, len(postorder([*checked.outputs, *got, *want]))
     for arrays in itertools.islice(candidates(shapes, pairs, terms_of(checked), inside), MOST_POINTS):
         found, points = judged(checked, arrays, got, want)
@@ -301,6 +323,63 @@ def search(checked: Checked) -> Result | None:
     return None
 
 
+def moderate(shapes: Mapping[str, tuple[int, ...]], inside: Callable[[Arrays], bool]) -> Iterator[Arrays]:
+    """Inputs at which floats are exact to many digits."""
+    rng = np.random.default_rng(0)
+    for _ in range(40):
+        arrays = {n: rng.normal(size=s) * rng.choice((0.5, 2.0)) for n, s in shapes.items()}
+        arrays = {n: np.abs(x) if rng.random() < 0.3 else x for n, x in arrays.items()}
+        arrays = {n: np.asarray(x) for n, x in arrays.items()}
+        if inside(arrays):
+            yield arrays
+
+
+def agree(checked: Checked, arrays: Arrays, got: list[Scalar]) -> bool:
+    """Whether the two functions give on floats what their terms are. True where that cannot be said."""
+    for x in arrays.values():
+        x.flags.writeable = False
+    try:
+        with np.errstate(all="ignore"):
+            outputs = checked.question.outputs({**arrays, **checked.integers})
+            floats = on_floats(checked, arrays)
+    except Exception:
+        return True  # told by `judged`
+    if floats is None:
+        return True
+    floats = [float(v) for y in outputs for v in np.asarray(y, dtype=float).ravel()] + floats
+    terms = Point(elements(arrays, terms_of(checked))).evaluate([*checked.forward.terms(), *got])
+    return len(floats) == len(terms) and all(
+        not np.isfinite(f) or not mpmath.isfinite(t) or abs(f - t) <= 1e-5 * (1 + abs(t))
+        for f, t in zip(floats, terms, strict=True)
+    )
+
+
+def without_form(checked: Checked) -> Arrays | None:
+    """A float input at which the backward does not give one array of the right shape per argument."""
+    question = checked.question
+    shapes = {n: x.shape for n, x in checked.symbols.items()}
+    expected = [question.shapes[n] for n in question.floats]
+    if question.way == "jvp":
+        expected = [x.shape for x in checked.forward.results]
+
+    def inside(arrays: Arrays) -> bool:
+        return all(Point(elements(arrays, terms_of(checked))).evaluate(checked.hypotheses))
+
+    for arrays in itertools.islice(candidates(shapes, [], terms_of(checked), inside), MOST_POINTS):
+        every = {**arrays, **checked.integers}
+        g = [arrays[n] for n in checked.symbols if is_cotangent(n)]
+        try:
+            with np.errstate(all="ignore"):
+                results = question.cotangents(every, g, len(g) <= 1)
+        except ResultsDiffer:
+            return arrays
+        except Exception:
+            continue
+        if any(x is None for x in results) or [np.shape(x) for x in results] != expected:
+            return arrays
+    return None
+
+
 def terms_of(checked: Checked) -> dict[str, Any]:
     return {n: plain(x) for n, x in checked.symbols.items()}
 
@@ -308,12 +387,15 @@ def terms_of(checked: Checked) -> dict[str, Any]:
 def judged(checked: Checked, arrays: Arrays, got: list[Scalar], want: list[Scalar]) -> tuple[Result | None, int]:
     """What is wrong at this input, and at how many points terms were evaluated to see it."""
     values = elements(arrays, terms_of(checked))
-    exact, points = derivative_at(values, checked.outputs, want)
+    exact, points = derivative_at(values, checked, want)
     given = Point(values).evaluate(got)
     try:
         with np.errstate(all="ignore"):
-            floats = on_floats(checked, arrays)
+            for x in arrays.values():
+                x.flags.writeable = False
+            # The forward first: the backward may use what it kept.
             outputs = checked.question.outputs({**arrays, **checked.integers})
+            floats = on_floats(checked, arrays)
     except Exception as error:
         text = f"the backward raises {type(error).__name__}: {error}"
         return (None if exact is None else counterexample(checked, arrays, text, 0, exact)), points
@@ -349,34 +431,39 @@ def derivative_by_differences(checked: Checked, values: Mapping[Scalar, Any]) ->
         return None, 0
     variables = [t for n in question.floats for t in plain(checked.symbols[n]).ravel()]
     weights = [t for n, x in checked.symbols.items() if is_cotangent(n) for t in plain(x).ravel()]
-    loss = weighted(checked.outputs, weights)
+    losses = [weighted(checked.outputs, checked.weights), weighted(checked.outputs, weights)]
+    values = {**values, **{w: mpmath.sqrt(k + 2) for k, w in enumerate(checked.weights)}}
 
-    def at(moves: Mapping[Scalar, Any]) -> Any:
-        nonlocal points
-        points += 1
-        return Point({**values, **{x: values[x] + d for x, d in moves.items()}}).evaluate([loss])[0]
+    def slopes_of(loss: Scalar) -> list[Any] | None:
+        def at(moves: Mapping[Scalar, Any]) -> Any:
+            nonlocal points
+            points += 1
+            moved = {**values, **{x: values[x] + d for x, d in moves.items()}}
+            return Point(moved, digits=MOVED_DIGITS).evaluate([loss])[0]
 
-    with mpmath.mp.workdps(DIGITS):
-        here = at({})
+        with mpmath.mp.workdps(MOVED_DIGITS):
+            here = at({})
 
-        def slope(direction: Mapping[Scalar, Any]) -> Any:
-            found = []
-            for h in (mpmath.mpf(10) ** -12, mpmath.mpf(10) ** -16):
-                for sign in (1, -1):
-                    found.append(sign * (at({x: sign * h * d for x, d in direction.items()}) - here) / h)
-            close = all(mpmath.isfinite(s) and abs(s - found[0]) < 1e-8 * (1 + abs(found[0])) for s in found)
-            return found[-1] if close else None
+            def slope(direction: Mapping[Scalar, Any]) -> Any:
+                found = []
+                for h in (mpmath.mpf(10) ** -30, mpmath.mpf(10) ** -36):
+                    for sign in (1, -1):
+                        found.append(sign * (at({x: sign * h * d for x, d in direction.items()}) - here) / h)
+                close = all(mpmath.isfinite(s) and abs(s - found[0]) < 1e-8 * (1 + abs(found[0])) for s in found)
+                return found[-1] if close else None
 
-        slopes = [slope({x: mpmath.mpf(1)}) for x in variables]
-        if not mpmath.isfinite(here) or any(s is None for s in slopes):
-            return None, points
-        for k in range(3):
-            direction = {x: mpmath.mpf((7 * i + 3 * k) % 11 - 5) / 4 for i, x in enumerate(variables)}
-            joint = slope(direction)
-            expected = mpmath.fsum(s * d for s, d in zip(slopes, direction.values(), strict=True))
-            if joint is None or abs(joint - expected) > 1e-7 * (1 + abs(expected)):
-                return None, points
-        return [mpmath.mpf(0) if abs(s) < 1e-10 else s for s in slopes], points
+            slopes = [slope({x: mpmath.mpf(1)}) for x in variables]
+            if not mpmath.isfinite(here) or any(s is None for s in slopes):
+                return None
+            for k in range(3):
+                direction = {x: mpmath.mpf((7 * i + 3 * k) % 11 - 5) / 4 for i, x in enumerate(variables)}
+                joint = slope(direction)
+                expected = mpmath.fsum(s * d for s, d in zip(slopes, direction.values(), strict=True))
+                if joint is None or abs(joint - expected) > 1e-7 * (1 + abs(expected)):
+                    return None
+            return [mpmath.mpf(0) if abs(s) < 1e-10 else s for s in slopes]
+
+    return (slopes_of(losses[1]) if slopes_of(losses[0]) is not None else None), points
 
 
 def is_cotangent(name: str) -> bool:
@@ -389,20 +476,25 @@ def differs(a: Any, b: Any) -> bool:
 
 
 def derivative_at(
-    values: Mapping[Scalar, Any], outputs: list[Scalar], want: list[Scalar]
+    values: Mapping[Scalar, Any], checked: Checked, want: list[Scalar]
 ) -> tuple[list[Any] | None, int]:
-    """The derivative at a point, or None where it does not exist or is not known to; and how often it was evaluated."""
+    """The derivative at a point, or None where it does not exist or is not known to; and how often it was evaluated.
+
+    That it exists is judged by the outputs' derivatives with weights of their own: with g = 0 every function is smooth.
+    """
+    values = {**values, **{w: mpmath.sqrt(k + 2) for k, w in enumerate(checked.weights)}}
+    judged_terms = [*checked.outputs, *checked.slopes, *want]
     first = Point(values)
-    found = first.evaluate([*outputs, *want])
+    found = first.evaluate(judged_terms)
     tied = list(first.tied)
-    if not all(map(mpmath.isfinite, found)) or len(tied) > MOST_TIED:
+    if not all(map(mpmath.isfinite, found)) or len(tied) > MOST_TIED or first.near:
         return None, 1
     for sides in itertools.product((-1, 1), repeat=len(tied)):
-        other = Point(values, dict(zip(tied, sides, strict=True))).evaluate([*outputs, *want])
+        other = Point(values, dict(zip(tied, sides, strict=True))).evaluate(judged_terms)
         for a, b in zip(found, other, strict=True):
-            if not mpmath.isfinite(b) or abs(a - b) > mpmath.mpf(10) ** -30 * (1 + abs(a)):
+            if not mpmath.isfinite(b) or abs(a - b) > mpmath.mpf(10) ** -30 * (abs(a) + abs(b)):
                 return None, 1 + 2 ** len(tied)
-    return found[len(outputs) :], 1 + 2 ** len(tied)
+    return found[len(found) - len(want) :], 1 + 2 ** len(tied)
 
 
 def on_floats(checked: Checked, arrays: Arrays) -> list[float] | None:
@@ -476,31 +568,75 @@ def proved(checked: Checked) -> Result:
         for (name, array), want in zip(checked.got, checked.want, strict=True)
         for i in np.ndindex(*array.shape)
     ]
+    if checked.jumping and question.way == "jvp":
+        text = f"at {checked.jumping[0]} the forward has a value of its own, and a tangent there is not judged"
+        return told(question, Verdict.UNKNOWN, text, checked)
+    pinched = [c for c in compound_conditions(checked.outputs) if is_pinched(checked, c)]
+    if pinched:
+        text = f"the forward takes a branch only where {pinched[0]}, which is not shown to be more than single points"
+        return told(question, Verdict.UNKNOWN, text, checked)
     failures = compared(checked, open_entries, [], linear)
+    missing = needed(checked, [])
     ties: list[Tie] = []
-    if failures:
+    if failures or missing:
         ties = ties_of(checked)
         failures = compared(checked, [entry for entry, _ in failures], ties, linear)
+    kinks = [tie for tie in ties if tie.kind is Kind.KINK]
     undecided = [tie for tie in ties if tie.kind is Kind.UNDECIDED]
-    if not failures and undecided:
-        only = compared(checked, open_entries, [tie for tie in ties if tie.kind is Kind.KINK], linear)
-        if only:
-            text = f"it is proved off {', '.join(map(str, undecided))} only, and not decided at that tie"
-            return told(question, Verdict.UNKNOWN, text, checked)
+    if not failures and undecided and compared(checked, open_entries, kinks, linear):
+        text = f"it is proved off {', '.join(map(str, undecided))} only, and not decided at that tie"
+        return told(question, Verdict.UNKNOWN, text, checked)
     if failures:
         (name, i, *_), reason = failures[0]
         text = f"{name}{list(i) if i else ''} is not shown to be the derivative: {reason}"
         return told(question, Verdict.UNKNOWN, text, checked)
-    off = [tie for tie in ties if tie.kind is Kind.KINK]
-    left = [*checked.hypotheses, *checked.jumps, *(tie.off for tie in off)]
+    fat = [tie for tie in (*checked.jumping, *kinks) if not is_thin(checked, tie.pair)]
+    if fat:
+        text = f"{fat[0]} may hold in a whole region, where nothing is shown"
+        return told(question, Verdict.UNKNOWN, text, checked)
+    left = [*checked.hypotheses, *checked.jumps, *(tie.off for tie in kinks)]
     if len(left) > len(checked.hypotheses) and checked.solver.satisfiable(left) is False:
-        return told(question, Verdict.VACUOUS, "nothing is left of the domain off the ties", checked)
-    missing = [(kind, c) for kind, c in checked.backward_needs if not holds(checked.solver, left, c)]
+        return told(question, Verdict.UNKNOWN, "nothing is left of the domain off the ties", checked)
+    missing = needed(checked, kinks)
     if missing:
         text = f"the backward needs what is not shown ({missing[0][0]}): {missing[0][1]}"
         return told(question, Verdict.UNKNOWN, text, checked)
-    checked.assumptions += [f"off the tie {tie}, where the forward is not differentiable" for tie in off]
+    checked.assumptions += [f"off the tie {tie}, where the forward is not differentiable" for tie in kinks]
     return told(question, Verdict.PROVED, "", checked)
+
+
+def is_pinched(checked: Checked, condition: Condition) -> bool:
+    """Whether a condition may hold at points that have no neighbours at which it holds: x >= 1 and x <= 1. Then the
+    derivative there is not that of the branch."""
+    if checked.solver.satisfiable([*checked.hypotheses, condition]) is False:
+        return False
+    return checked.solver.satisfiable([*checked.hypotheses, interior(condition)]) is not True
+
+
+def needed(checked: Checked, kinks: Sequence[Tie]) -> list[tuple[str, Condition]]:
+    """What the backward needs, and is not shown to hold off the kinks."""
+    left = [*checked.hypotheses, *checked.jumps, *(tie.off for tie in kinks)]
+    return [(kind, c) for kind, c in checked.backward_needs if not holds(checked.solver, left, c)]
+
+
+def is_thin(checked: Checked, pair: Pair) -> bool:
+    """Whether a pair is tied in no open set: the difference has a derivative that is not 0 wherever it is 0, or it is
+    analytic on all reals and not 0 at some point."""
+    difference = pair[0] - pair[1]
+    variables = [t for n in checked.question.floats for t in plain(checked.symbols[n]).ravel()]
+    flat = [equal(s, ZERO) for s in gradient(difference, variables).values()]
+    if checked.solver.satisfiable([*checked.hypotheses, equal(*pair), *flat]) is False:
+        return True
+    entire = all(
+        t.op in ("number", "constant", "access", "integer", "add", "mul", "indicator")
+        or (t.op == "function" and t.args[0] in ("exp", "tanh", "erf", "sin", "cos", "atan"))
+        for t in postorder([difference])
+        if isinstance(t, Scalar)
+    ) and not any(isinstance(t, Condition) for t in subterms(difference))
+    if not entire or any(t.args[0] in checked.question.universal() for t in subterms(difference) if t.op == "access"):
+        return False
+    values = {t: mpmath.mpf(7 * k % 11 - 5) / 8 + mpmath.mpf(1) / (k + 3) for k, t in enumerate(variables)}
+    return bool(abs(Point(values).evaluate([difference])[0]) > mpmath.mpf(10) ** -30)
 
 
 def holds(solver: Solver, hypotheses: Sequence[Condition], condition: Condition) -> bool:
@@ -594,12 +730,12 @@ def has_kink(checked: Checked, pair: Pair, slopes: list[Scalar], weights: list[S
 
 # ---------------------------------------------------------------- telling
 def told(question: Question, verdict: Verdict, what: str, checked: Any, arrays: Mapping[str, Any] | None = None,
-         over_floats: bool = False) -> Result:  # fmt: skip
+         over_floats: bool = False, assumptions: Sequence[str] = ()) -> Result:  # fmt: skip
     shapes = ", ".join(f"{n} {shape}" for n, shape in question.shapes.items())
     over = f"all reals at the shapes {shapes}, all paths"
     if verdict is Verdict.REFUTED and arrays:
         over = "a float input" if over_floats else "one input, in exact arithmetic and in floats"
-    assumptions = list(dict.fromkeys(checked.assumptions)) if isinstance(checked, Checked) else []
+    assumptions = list(dict.fromkeys(checked.assumptions)) if isinstance(checked, Checked) else list(assumptions)
     claim = {
         "vjp": "the backward is the adjoint of the derivative of the forward",
         "jvp": "the tangent is the derivative of the forward in the given direction",

@@ -37,6 +37,7 @@ class Point:
         self.digits = digits
         self.tied: dict[Pair, None] = {}
         self.known: dict[Term, Any] = {}
+        self.near = False  # a pair is close, but not equal
 
     def evaluate(self, terms: Sequence[Term]) -> list[Any]:
         with mpmath.mp.workdps(self.digits):
@@ -98,6 +99,7 @@ class Point:
         if abs(difference) <= CLOSE * (1 + abs(a[0])):
             pair = pair_of(t)
             self.tied[pair] = None
+            self.near = self.near or difference != 0
             side = self.sides.get(pair, 0) * (1 if pair == t.args else -1)
         else:
             side = -1 if difference < 0 else 1

@@ -11,8 +11,11 @@ import numpy as np
 
 from ..solver import Solver
 from ..symbolic import Path, as_terms, explore, undischarged
+from ..symbolic.ledger import selected_under
 from ..terms import (
+    FALSE,
     ONE,
+    TRUE,
     ZERO,
     Condition,
     Scalar,
@@ -55,8 +58,11 @@ class Program:
         return [t for array in self.results if array is not None for t in array.ravel()]
 
 
-def run(function: Callable[[], Sequence[Any]], hypotheses: Sequence[Condition], solver: Solver) -> Program:
-    """function() -> the arrays (or None) that it returns, on all paths that the hypotheses allow."""
+def run(
+    function: Callable[[], Sequence[Any]], hypotheses: Sequence[Condition], solver: Solver, unused: bool = True
+) -> Program:
+    """function() -> the arrays (or None) that it returns, on all paths that the hypotheses allow. unused: whether what
+    is needed only for values that reach no result counts too."""
 
     def terms() -> list[Any]:
         return [None if array is None else as_terms(array) for array in function()]
@@ -67,8 +73,13 @@ def run(function: Callable[[], Sequence[Any]], hypotheses: Sequence[Condition], 
     needs: dict[tuple[str, Condition], None] = {}
     for path in exploration.paths:
         outputs = [path.result, list(path.conditions)]
+        guards = selected_under(outputs)
         for owed in undischarged(path.side_conditions, outputs, [*hypotheses, *path.conditions], solver.valid):
-            needs[owed.kind, ~conjunction(owed.conditions) | owed.goal] = None
+            guard = TRUE if owed.term is None else guards.get(owed.term, FALSE)  # FALSE: it reaches no output
+            if guard == FALSE and not unused:
+                continue
+            used = TRUE if guard == FALSE else guard
+            needs[owed.kind, ~conjunction(owed.conditions) | ~used | owed.goal] = None
     results = merged(exploration.paths, 0)
     for array in results:
         if array is not None:

@@ -122,3 +122,29 @@ def is_smooth(
     slopes = [gradient(weighted(side, weights), variables) for side in (below, above)]
     values = zip(below, above, strict=True)
     return equal_at(pair, [*values, *((slopes[0][x], slopes[1][x]) for x in variables)], hypotheses, solver)
+
+
+def compound_conditions(terms: Sequence[Scalar]) -> list[Condition]:
+    """The conditions of choices that compare more than one pair, and their negations."""
+    found: dict[Condition, None] = {}
+    for t in terms:
+        for x in subterms(t):
+            if x.op in ("where", "indicator") and len({pair_of(c) for c in atom_conditions(x.args[0])}) > 1:
+                found |= {x.args[0]: None, ~x.args[0]: None}
+    return list(found)
+
+
+def interior(c: Condition, holds: bool = True) -> Condition:
+    """What must hold for c (or its negation) to hold all around a point as well: comparisons made strict."""
+    if c.op == "not":
+        return interior(c.args[0], not holds)
+    if c.op in ("and", "or"):
+        first, second = interior(c.args[0], holds), interior(c.args[1], holds)
+        return first & second if (c.op == "and") == holds else first | second
+    if c.op in ("value<", "value<="):
+        a, b = c.args
+        strict: Condition = a < b if holds else b < a
+        return strict
+    if c.op == "value==":
+        return FALSE if holds else ~c
+    return c if holds else ~c

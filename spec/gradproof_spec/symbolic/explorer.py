@@ -84,6 +84,8 @@ class _Run:
                 exception = error
             finally:
                 Condition.decide = None
+        if self.users and exception is None and self.ledger.refused:
+            raise self.ledger.refused[0]  # the function caught it and went on
         if len(self.decisions) < len(self.script):
             raise RuntimeError("the function is not deterministic: a repeated run took fewer branches")
         return Path(result, exception, tuple(self.ledger.conditions), list(self.ledger.side_conditions))

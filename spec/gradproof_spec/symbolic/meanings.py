@@ -22,6 +22,11 @@ from .ledger import Ledger
 class Unsupported(Exception):
     """A NumPy feature that the symbolic run does not model. The message says which, and what to write instead."""
 
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)
+        if Ledger.active is not None:
+            Ledger.active.refused.append(self)
+
 
 # NumPy's ufunc -> the method of Meanings. Comparisons and logic give truth values, the rest gives elements.
 ARITHMETIC: dict[np.ufunc, str] = {

@@ -792,6 +792,10 @@ def _unless_symbols(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 RANDOM = np.random
+_KEPT = ModuleType("numpy")  # NumPy's compiled code writes machine numbers into what np.empty gives it
+_KEPT.__dict__.update(vars(np))
+for _module in [m for n, m in sys.modules.items() if n.startswith("numpy.random.") and vars(m).get("np") is np]:
+    vars(_module)["np"] = _KEPT
 VECTORIZE = np.vectorize.__call__
 CHANGED |= {name: _Refused(name, getattr(np, name)) for name in ("ma", "asmatrix", "fromiter")}
 CHANGED |= {name: _refused_class(getattr(np, name)) for name in ("matrix", "poly1d")}
