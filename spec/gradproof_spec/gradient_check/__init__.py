@@ -7,21 +7,13 @@ from typing import Any
 
 from ..obligations import Verdict
 from ..symbolic import Unsupported
-from .checking import (
-    CheckError,
-    Question,
-    assignments,
-    is_cotangent,
-    prepare,
-    proved,
-    run_backward,
-    search,
-    told,
-    without_form,
-)
 from .files import checked
+from .on_symbols import assignments, prepare, run_backward
 from .programs import ResultsDiffer, Undecided
+from .proof import proved
+from .question import CheckError, Question, is_cotangent, told
 from .result import Result
+from .search import search, without_form
 
 
 def check(

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
-from .checking import CheckError
+from .question import CheckError
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 MARK = "__gradient_check__"
