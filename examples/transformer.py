@@ -98,13 +98,18 @@ def recorded() -> gp.Graph:
     return gp.trace(loss, init(), passages, passages)
 
 
+def train_step(params: Any, state: Any, ids: Array, labels: Array) -> tuple[Any, Any, Array]:
+    """The parameters and the optimizer's state after a step, and the loss before it."""
+    value, gradients = gp.value_and_grad(loss)(params, ids, labels)
+    return *gp.optimizers.adamw(params, gradients, state, learning_rate=LEARNING_RATE), value
+
+
 def main(steps: int = STEPS) -> list[float]:
     """The loss before each step of training."""
     params, state, losses = init(), None, list[float]()
-    loss_and_gradients = gp.value_and_grad(loss)
+    compiled = gp.compile(train_step, donate=(0, 1))
     for step in range(steps):
-        value, gradients = loss_and_gradients(params, *batch(step))
-        params, state = gp.optimizers.adamw(params, gradients, state, learning_rate=LEARNING_RATE)
+        params, state, value = compiled(params, state, *batch(step))
         losses.append(float(value))
         if step % 10 == 0 or step == steps - 1:
             print(f"step {step:3}  loss {value:.3f}")

@@ -129,6 +129,7 @@ from .ops import (
     var,
     where,
 )
+from .plan import compile
 from .session import Gradients, NatRef, NatVecRef, Parameter, Session
 from .transforms import grad, jvp, ops_used, value_and_grad, vjp
 
@@ -176,6 +177,7 @@ __all__ = [
     "clamp",
     "clamp_max",
     "clamp_min",
+    "compile",
     "compile_tape",
     "concat",
     "conv",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import operator
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 from .errors import DomainError, DtypeError, GradproofError, ShapeError, describe
-from .op import Shape
+from .op import PlanValue, Shape
 
 
 def integer(op: str, name: str, value: Any) -> int:
@@ -47,6 +47,8 @@ def many_axes(op: str, axis: Any, rank: int) -> tuple[int, ...]:
     """Sorted and non-negative; None means all axes."""
     if axis is None:
         return tuple(range(rank))
+    if type(axis) is int and -rank <= axis < rank:
+        return (axis % rank,)
     given = tuple(axis) if isinstance(axis, (tuple, list)) else (axis,)
     axes = sorted(one_axis(op, item, rank) for item in given)
     if any(first == second for first, second in pairwise(axes)):
@@ -55,6 +57,8 @@ def many_axes(op: str, axis: Any, rank: int) -> tuple[int, ...]:
 
 
 def number(op: str, name: str, value: Any) -> float:
+    if isinstance(value, PlanValue):
+        return cast(float, value.as_float())
     if not isinstance(value, (str, bytes, bool)):
         try:
             return float(value)
@@ -65,10 +69,13 @@ def number(op: str, name: str, value: Any) -> float:
     raise DtypeError(describe(op, f"{name} must be a number", "pass a Python float", **{name: value}))
 
 
+ROUNDS_TO_ZERO = {"float32": 2.0**-150}  # what is not larger: half of the smallest number
+
+
 def small_number(op: str, name: str, value: Any, dtype: Any) -> float:
     """A number that is added or compared in arrays of this dtype: if it is positive, it must be so there."""
     result = number(op, name, value)
-    if result > 0 and not dtype.type(result) > 0:
+    if result > 0 and not result > ROUNDS_TO_ZERO.get(dtype.name, 0.0):
         raise DomainError(describe(op, f"{name} is 0 in {dtype}", "use a larger one, or float64", **{name: value}))
     return result
 
@@ -79,6 +86,9 @@ def target_shape(op: str, shape: Any) -> Shape:
 
 def broadcast_shape(op: str, **shapes: Shape) -> Shape:
     """NumPy's rule: aligned on the right, extents equal or 1."""
+    first, *more = shapes.values()
+    if all(shape == first for shape in more):
+        return first
     result: list[int] = []
     for position in range(1, max(len(shape) for shape in shapes.values()) + 1):
         extents = [shape[-position] for shape in shapes.values() if len(shape) >= position]

@@ -9,27 +9,34 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .errors import DtypeError, ShapeError, describe
-from .op import Array
+from .op import Array, PlanValue
 from .tape import Traced
 
 FLOATS = (np.float32, np.float64)
+NATIVE = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 def floats(op: str, **arguments: ArrayLike) -> tuple[Array, ...]:
     """The arguments of differentiable parameters, in order. Arrays keep their dtype, lists become float64, a Python
     scalar takes the dtype of the arrays beside it (alone: float64)."""
-    values = [x if type(x) in (int, float) else _float_array(op, name, x) for name, x in arguments.items()]
+    if all([type(x) is np.ndarray and x.dtype in NATIVE for x in arguments.values()]):  # most calls: nothing to do
+        return cast(tuple[Array, ...], tuple(arguments.values()))
+    values = [x if is_number(x) else _float_array(op, name, x) for name, x in arguments.items()]
     arrays = [x for x in values if isinstance(x, (np.ndarray, Traced))]
     beside = np.result_type(*(x.dtype for x in arrays)) if arrays else np.dtype(np.float64)
     keep = any(isinstance(x, Traced) and x.trace.keeps_inputs for x in arrays)
     result = []
     for given, value in zip(arguments.values(), values, strict=True):
         if not isinstance(value, (np.ndarray, Traced)):
-            value = np.asarray(value, dtype=beside)
+            value = value.as_array(beside) if isinstance(value, PlanValue) else np.asarray(value, dtype=beside)
         elif keep and isinstance(given, np.ndarray):
             value = snapshot(value)
         result.append(value)
     return cast(tuple[Array, ...], tuple(result))
+
+
+def is_number(x: Any) -> bool:
+    return type(x) in (int, float) or (isinstance(x, PlanValue) and isinstance(x, (int, float)))
 
 
 def indices(op: str, name: str, value: ArrayLike, beside: Any) -> Array:
@@ -51,7 +58,7 @@ def booleans(op: str, name: str, value: ArrayLike, beside: Any) -> Array:
     if isinstance(value, Traced):
         traced_of_kind(op, name, value, "b", "Boolean")
         return cast(Array, value)
-    array = np.asarray(value)
+    array = value.as_array() if isinstance(value, PlanValue) else np.asarray(value)
     if array.dtype != np.bool_ and array.size:
         remedy = "compare first, such as values > 0"
         raise DtypeError(describe(op, f"{name} must be Boolean", remedy, dtype=array.dtype))
@@ -77,7 +84,7 @@ def is_float(value: Any) -> bool:
     """Whether a leaf of a transform's arguments is differentiated: a Python float, or float32 or float64 data."""
     if isinstance(value, (np.ndarray, np.generic)):
         return value.dtype.type in FLOATS
-    return type(value) is float
+    return type(value) is float or (isinstance(value, PlanValue) and isinstance(value, float))
 
 
 def _plain_array(op: str, name: str, value: Any) -> Array:
@@ -87,6 +94,8 @@ def _plain_array(op: str, name: str, value: Any) -> Array:
         raise DtypeError(
             describe(op, f"{name} is not an array", "pass a NumPy array, a number or a list", type=type(value).__name__)
         )
+    if isinstance(value, PlanValue):
+        return cast(Array, value.as_array())
     try:
         array: Array = np.asarray(value)
     except ValueError as error:

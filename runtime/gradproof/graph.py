@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .errors import DtypeError, GradproofError, GraphError, NodeError, ShapeError, describe
-from .op import OPS, Array, Op, Shape
+from .op import OPS, Array, Op, PlanValue, Shape
 from .tape import Traced, apply, evaluated, promoted
 
 INPUT, CONST = "input", "const"
@@ -248,6 +248,8 @@ def fitting(node: GraphNode, number: int, x: Any) -> Any:
     given: Any
     if isinstance(x, Traced):
         given = x
+    elif isinstance(x, PlanValue):
+        given = x.as_array(np.dtype(node.dtype))
     else:
         try:
             given = np.asarray(x)

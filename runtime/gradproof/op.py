@@ -40,6 +40,34 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 OPS: dict[str, Op] = {}
 
 
+class PlanValue:
+    """An array or number of a function that is being compiled: see plan/. It passes for an array or a number."""
+
+    __slots__ = ()
+
+    def as_array(self, dtype: Any = None) -> Any:
+        raise NotImplementedError
+
+    def as_float(self) -> Any:
+        raise NotImplementedError
+
+
+class CannotRecord(GraphError):
+    """Raised where a function that is being compiled needs what a plan does not have, such as the value of an element.
+    A rule of an op can be recorded as a whole then."""
+
+    def __init__(self, text: str, recorder: Any = None) -> None:
+        super().__init__(text)
+        self.recorder = recorder
+
+
+def run_rule(rule: Callable[..., Any], *arguments: Any, **attributes: Any) -> Any:
+    try:
+        return rule(*arguments, **attributes)
+    except CannotRecord as refusal:
+        return refusal.recorder.whole(rule, arguments, attributes)
+
+
 class Op:
     """One op: `shape`, `evaluate`, `jvp` and `vjp` are the entry that every transform, and the prover, goes through.
 
@@ -77,7 +105,7 @@ class Op:
 
     def evaluate(self, inputs: tuple[Array, ...], **attributes: Any) -> tuple[Array, Residual]:
         """The output, and what the rules want to keep of the computation."""
-        result: tuple[Array, Residual] = self.rules["forward"](inputs, **attributes)
+        result: tuple[Array, Residual] = run_rule(self.rules["forward"], inputs, **attributes)
         return result
 
     def jvp(
@@ -92,12 +120,12 @@ class Op:
         if self.variadic:
             if all(tangent is None for tangent in tangents):
                 return None
-            joint: Array = self.rules[f"jvp {self.inputs[0]}"](tangents, inputs, out, residual, **attributes)
+            joint: Array = run_rule(self.rules[f"jvp {self.inputs[0]}"], tangents, inputs, out, residual, **attributes)
             return joint
         total: Array | None = None
         for name, tangent in zip(self.inputs, tangents, strict=False):
             if tangent is not None and name in self.differentiable:
-                term = self.rules[f"jvp {name}"](tangent, inputs, out, residual, **attributes)
+                term = run_rule(self.rules[f"jvp {name}"], tangent, inputs, out, residual, **attributes)
                 total = term if total is None else total + term
         return total
 
@@ -112,10 +140,10 @@ class Op:
     ) -> tuple[Array | None, ...]:
         """The cotangent of each input that is wanted and differentiable, None for the others."""
         if self.variadic:
-            joint = self.rules[f"vjp {self.inputs[0]}"](g, inputs, out, residual, **attributes)
+            joint = run_rule(self.rules[f"vjp {self.inputs[0]}"], g, inputs, out, residual, **attributes)
             return tuple(gx if want else None for gx, want in zip(joint, wanted, strict=True))
         return tuple(
-            self.rules[f"vjp {name}"](g, inputs, out, residual, **attributes)
+            run_rule(self.rules[f"vjp {name}"], g, inputs, out, residual, **attributes)
             if want and name in self.differentiable
             else None
             for name, want in zip(self.inputs, wanted, strict=False)
@@ -139,7 +167,7 @@ class Op:
     def check_values(self, inputs: tuple[Array, ...], **attributes: Any) -> None:
         """Raises where a value without gradient, such as a label, is unfit. Rules are not run before."""
         if "check" in self.rules:
-            self.rules["check"](inputs, **attributes)
+            run_rule(self.rules["check"], inputs, **attributes)
 
     def call(self, inputs: tuple[Any, ...], **attributes: Any) -> Any:
         """The public function with the inputs and attributes of a table entry: what records just that entry."""

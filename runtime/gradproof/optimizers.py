@@ -19,6 +19,7 @@ import numpy as np
 from .attributes import integer, number, small_number
 from .dtypes import floats, is_float
 from .errors import DomainError, DtypeError, GraphError, ShapeError, describe
+from .op import PlanValue
 from .ops import adam_update, add, exponential_average, momentum_update, scale, sgd_update, square
 from .tape import Traced
 from .trees import is_leaf, map_leaves
@@ -219,7 +220,7 @@ def known(op: str, state: Any, kind: type[Any]) -> Any:
 
 
 def number_of(op: str, name: str, value: Any) -> int:
-    count = integer(op, name, value)
+    count = value if isinstance(value, PlanValue) and isinstance(value, int) else integer(op, name, value)
     if count < 0:
         raise DomainError(describe(op, f"{name} is negative", "pass a state as it was returned", **{name: value}))
     return count

@@ -6,6 +6,7 @@ from math import factorial, pi, sqrt
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 # |x| <= 1: the Maclaurin series, erf(x) = x + x (SERIES[0] + SERIES[1] x² + ...); the next term is < 1e-18.
 NEAR = 1.0
@@ -21,15 +22,23 @@ S = (
     3.29079923573345963e3, 4.36261909014324716e3, 3.43936767414372164e3, 1.23033935480374942e3,
 )  # fmt: skip
 ONE_FROM = 6.0  # erf(6) rounds to 1
+# In float32: erf(x) = tanh(x P(x²)) for |x| <= 4, and erf(4) rounds to 1. P is the polynomial of the least error
+# relative to erf(x) at its worst, found by iteratively reweighted least squares.
+P = (
+    1.12837923, 0.102769867, -1.95288274e-4, -6.14838151e-4, 8.45965405e-5, -4.79459504e-6, 2.75750285e-8,
+    5.42164358e-9,
+)  # fmt: skip
+ONE_FROM_32 = 4.0
 BLOCK = 8192  # elements whose intermediates stay in the cache
+INTEGERS = {np.dtype(np.float32): np.int32, np.dtype(np.float64): np.int64}
 
 
 def erf(x: Any) -> Any:
     """erf(x) = 2/√π ∫_0^x exp(-t²) dt of a float32 or float64 array, in its dtype. The largest error measured
-    is 1.2 ulp in float64, 0.5 in float32.
+    is 1.2 ulp in float64, 3.1 in float32.
 
-    Source: W. J. Cody, Rational Chebyshev approximations for the error function, Math. Comp. 23 (1969) 631-637, for
-    |x| >= 1; the Maclaurin series below.
+    Source, of float64: W. J. Cody, Rational Chebyshev approximations for the error function, Math. Comp. 23 (1969)
+    631-637, for |x| >= 1; the Maclaurin series below.
 
     >>> erf(np.array([0.0, 0.5, -np.inf])).round(4)
     array([ 0.    ,  0.5205, -1.    ])
@@ -38,10 +47,17 @@ def erf(x: Any) -> Any:
     if own is not None:
         return own()
     flat = x.reshape(-1)
-    result = np.empty_like(flat)
+    result, rule = np.empty_like(flat), _erf32 if x.dtype == np.float32 else _erf
     for start in range(0, flat.size, BLOCK):
-        result[start : start + BLOCK] = _erf(flat[start : start + BLOCK].astype(np.float64, copy=False))
+        result[start : start + BLOCK] = rule(flat[start : start + BLOCK])
     return result.reshape(x.shape)
+
+
+def _erf32(x: Any) -> Any:
+    y = np.clip(x, -ONE_FROM_32, ONE_FROM_32)
+    z = polynomial(P[::-1], y * y)
+    z *= y
+    return np.tanh(z, out=z)
 
 
 def _erf(x: Any) -> Any:
@@ -59,3 +75,19 @@ def polynomial(coefficients: Any, x: Any) -> Any:
         value *= x
     value += coefficients[-1]
     return value
+
+
+def masked(mask: Any, x: Any) -> NDArray[Any]:
+    """x where the mask holds, else 0, also where x is inf or nan: np.where(mask, x, 0), bit for bit, without its branch
+    per element, which costs three times as much where the mask has no pattern.
+
+    >>> masked(np.array([True, False]), np.array([2.0, np.inf]))
+    array([2., 0.])
+    """
+    if type(x) is not np.ndarray or type(mask) is not np.ndarray or x.shape != mask.shape or x.dtype not in INTEGERS:
+        return np.where(mask, x, 0)
+    integer = INTEGERS[x.dtype]
+    bits = np.negative(mask.view(np.int8), dtype=integer)  # all ones where it holds
+    bits &= x.view(integer)
+    result: NDArray[Any] = bits.view(x.dtype)
+    return result

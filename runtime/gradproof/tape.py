@@ -162,7 +162,7 @@ def apply(op: Op, *arguments: Array, **attributes: Any) -> Array:
     if seen is not None:
         seen[op.name] = None
     trace = common_trace(op.name, arguments) if arguments else recording.get()
-    shape = op.shape(*(x.shape for x in arguments), **attributes)
+    shape = op.shape(*[x.shape for x in arguments], **attributes)
     if trace is not None:
         # A traced value is typed as the array it stands for, so that users' functions type-check either way.
         return cast(Array, trace.record(op, arguments, shape, attributes))
@@ -222,7 +222,9 @@ def common_dtype(op: Op, dtypes: tuple[np.dtype[Any], ...]) -> np.dtype[Any] | N
 
 def promoted(op: Op, arguments: tuple[Any, ...]) -> tuple[Array, ...]:
     """The arguments' arrays, the differentiable ones in their common dtype."""
-    values = tuple(x.value if isinstance(x, Traced) else x for x in arguments)
+    values = tuple([x.value if isinstance(x, Traced) else x for x in arguments])
+    if len({x.dtype for x in values}) < 2:
+        return values
     dtype = common_dtype(op, tuple(x.dtype for x in values))
     if dtype is None:
         return values

@@ -72,7 +72,7 @@ def allowed(op: str, mask: ArrayLike | None, shape: Shape, beside: tuple[Any, ..
     if isinstance(mask, Traced):
         traced_of_kind(op, "mask", mask, "b", "Boolean")
         return (broadcasted(cast(Array, mask), shape),)
-    array = np.asarray(mask)
+    array = mask if isinstance(mask, np.ndarray) else np.asarray(mask)
     if array.dtype.kind != "b":
         raise DtypeError(describe(op, "mask must be Boolean", "True = allowed; write mask != 0", dtype=array.dtype))
     if any(isinstance(x, Traced) and x.trace.keeps_inputs for x in beside):

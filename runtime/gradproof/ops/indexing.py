@@ -13,6 +13,7 @@ from ..errors import DomainError, GraphError, IndexRangeError, ShapeError, descr
 from ..op import Array, Op, Residual, Shape
 from ..tape import Traced, apply
 from .explicit import released, reshaped
+from .linalg import product
 from .structural import slice_range
 
 Mode = Literal["zero", "raise"]
@@ -23,13 +24,15 @@ def pick(x: Array, indices: Array) -> Array:
     if x.shape[0] == 0:  # no row to read, not even for an index that is masked out below
         return np.zeros_like(x, shape=indices.shape + x.shape[1:])
     inside = (indices >= 0) & (indices < x.shape[0])
-    return np.where(inside.reshape(inside.shape + (1,) * (x.ndim - 1)), x[np.where(inside, indices, 0)], 0)
+    rows = x[np.where(inside, indices, 0)]
+    return np.where(inside.reshape(inside.shape + (1,) * (x.ndim - 1)), rows, 0)
 
 
 def add_at(y: Array, indices: Array, v: Array) -> Array:
-    """y, changed to y[indices[k]] += v[k] for each index that is inside."""
-    inside = (indices >= 0) & (indices < y.shape[0])
-    np.add.at(y, indices[inside], v[inside])
+    """y, in row-major order, changed to y[indices[k]] += v[k] for each index that is inside."""
+    inside, columns = (indices >= 0) & (indices < y.shape[0]), product(y.shape[1:])
+    places = indices[inside][:, None] * columns + np.arange(columns)  # np.add.at is fast on one axis only
+    np.add.at(y.reshape(-1), places.reshape(-1), v[inside].reshape(-1))
     return y
 
 
@@ -80,7 +83,7 @@ def gather_rows_dy_x(dx: Array, inputs: tuple[Array, Array], out: Array, residua
 @gather_rows_op.vjp_of("x")
 def gather_rows_gx(g: Array, inputs: tuple[Array, Array], out: Array, residual: Residual) -> Array:
     x, indices = inputs
-    return add_at(np.zeros_like(x), indices, g)
+    return add_at(np.zeros_like(x, order="C"), indices, g)
 
 
 @gather_rows_op.public
@@ -130,7 +133,7 @@ def scatter_add_dy_x(dx: Array, inputs: tuple[Array, Array, Array], out: Array, 
 @scatter_add_op.jvp_of("v")
 def scatter_add_dy_v(dv: Array, inputs: tuple[Array, Array, Array], out: Array, residual: Residual) -> Array:
     x, _, indices = inputs
-    return add_at(np.zeros_like(x), indices, dv)
+    return add_at(np.zeros_like(x, order="C"), indices, dv)
 
 
 @scatter_add_op.vjp_of("x")

@@ -225,6 +225,31 @@ def once(letters: str) -> str:
     return "".join(dict.fromkeys(letters))
 
 
+def paired(a_term: str, b_term: str, output: str, a: Array, b: Array) -> Array:
+    """Two operands: a product of matrices, for each value of the letters that all three have, where it is one."""
+    summed = [letter for letter in a_term if letter in b_term and letter not in output]
+    batch = [letter for letter in a_term if letter in b_term and letter in output]
+    rows = [letter for letter in a_term if letter not in b_term]
+    columns = [letter for letter in b_term if letter not in a_term]
+    letters = [*batch, *rows, *columns]
+    if not summed or not (rows or columns) or sorted(letters) != sorted(output) or repeats(a_term) or repeats(b_term):
+        result: Array = np.einsum(f"{a_term},{b_term}->{output}", a, b)
+        return result
+    extent = {**dict(zip(a_term, a.shape, strict=True)), **dict(zip(b_term, b.shape, strict=True))}
+
+    def matrices(x: Array, term: str, left: list[str], right: list[str]) -> Array:
+        groups = (batch, left, right)
+        moved = x.transpose([term.index(letter) for group in groups for letter in group])
+        return moved.reshape([product(tuple(extent[letter] for letter in group)) for group in groups])
+
+    y = matrices(a, a_term, rows, summed) @ matrices(b, b_term, summed, columns)
+    return y.reshape([extent[letter] for letter in letters]).transpose([letters.index(letter) for letter in output])
+
+
+def repeats(term: str) -> bool:
+    return len(set(term)) < len(term)
+
+
 def contracted(equation: str, *xs: Array) -> Array:
     """np.einsum, pair by pair, so that each pair can be a matrix product."""
     inputs, output = terms_of(equation)
@@ -235,7 +260,10 @@ def contracted(equation: str, *xs: Array) -> Array:
         terms, arrays = zip(*chosen, strict=True)
         needed = "".join([output, *(term for term, _ in operands)])
         target = "".join(letter for letter in once("".join(terms)) if letter in needed) if operands else output
-        together = np.einsum(f"{','.join(terms)}->{target}", *arrays, optimize=len(chosen) == 2)
+        if len(chosen) == 2:
+            together = paired(terms[0], terms[1], target, arrays[0], arrays[1])
+        else:
+            together = np.einsum(f"{','.join(terms)}->{target}", *arrays)
         operands.append((target, together))
     result: Array = operands[0][1]
     return result

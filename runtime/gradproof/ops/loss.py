@@ -12,6 +12,7 @@ from ..dtypes import floats
 from ..errors import DomainError, IndexRangeError, ShapeError, describe
 from ..op import Array, Op, Residual, Shape
 from ..tape import apply
+from .linalg import product
 
 Reduction = Literal["mean", "sum", "none"]
 
@@ -149,11 +150,18 @@ def need_classes(op: str, scores: Array, labels: Array) -> None:
         raise IndexRangeError(describe(op, "a label is no class", "use 0 <= label < C", label=label, C=classes))
 
 
-def positions(labels: Array, rank: int, classes: int) -> tuple[Array, Array]:
-    """(index of the labels' classes for take_along_axis, whether a label is a class), both with a class axis."""
-    along = np.expand_dims(labels, class_axis(rank))
+def blocks(t: Array) -> Array:
+    """The axes before the classes joined, and those behind: (N, C, M)."""
+    axis = class_axis(t.ndim)
+    return t.reshape((product(t.shape[:axis]), t.shape[axis], product(t.shape[axis + 1 :])))
+
+
+def positions(labels: Array, block: Array) -> tuple[tuple[Array, ...], Array]:
+    """(index of the labels' classes in a block, whether a label is a class), of shape (N, M)."""
+    N, classes, M = block.shape
+    along = labels.reshape((N, M))
     inside = (along >= 0) & (along < classes)
-    return np.where(inside, along, 0), inside
+    return (np.arange(N)[:, None], np.where(inside, along, 0), np.arange(M)), inside
 
 
 # cross_entropy: log Σ_c exp(logits[c]) - logits[label]; residual (exp(logits - max), its sum over the classes)
@@ -174,13 +182,13 @@ def cross_entropy_check(inputs: tuple[Array, Array], *, reduction: str) -> None:
 
 @cross_entropy_op.forward
 def cross_entropy_y(inputs: tuple[Array, Array], *, reduction: str) -> tuple[Array, Residual]:
-    logits, labels = inputs
-    axis = class_axis(logits.ndim)
-    index, inside = positions(labels, logits.ndim, logits.shape[axis])
-    centred = logits - logits.max(axis=axis, keepdims=True)
-    exps = np.exp(centred)
-    total = exps.sum(axis=axis, keepdims=True)
-    losses = np.where(inside, np.log(total) - np.take_along_axis(centred, index, axis), 0)
+    logits, labels = blocks(inputs[0]), inputs[1]
+    index, inside = positions(labels, logits)
+    exps = logits - logits.max(axis=1, keepdims=True)
+    picked = exps[index]
+    np.exp(exps, out=exps)
+    total = exps.sum(axis=1)
+    losses = np.where(inside, np.log(total) - picked, 0)
     return reduced(losses.reshape(labels.shape), reduction), (exps, total)
 
 
@@ -190,10 +198,10 @@ def cross_entropy_dy_logits(
 ) -> Array:
     _, labels = inputs
     exps, total = residual
-    axis = class_axis(exps.ndim)
-    index, inside = positions(labels, exps.ndim, exps.shape[axis])
-    expected = (exps / total * dlogits).sum(axis=axis, keepdims=True)
-    losses = np.where(inside, expected - np.take_along_axis(dlogits, index, axis), 0)
+    dlogits = blocks(dlogits)
+    index, inside = positions(labels, exps)
+    expected = (exps / total[:, None] * dlogits).sum(axis=1)
+    losses = np.where(inside, expected - dlogits[index], 0)
     return reduced(losses.reshape(labels.shape), reduction)
 
 
@@ -201,15 +209,14 @@ def cross_entropy_dy_logits(
 def cross_entropy_glogits(
     g: Array, inputs: tuple[Array, Array], out: Array, residual: tuple[Array, Array], *, reduction: str
 ) -> Array:
-    _, labels = inputs
+    logits, labels = inputs
     exps, total = residual
-    axis = class_axis(exps.ndim)
-    index, inside = positions(labels, exps.ndim, exps.shape[axis])
-    share = np.broadcast_to(cotangent(g, labels.size, reduction), labels.shape).reshape(index.shape)
+    index, inside = positions(labels, exps)
+    share = np.broadcast_to(cotangent(g, labels.size, reduction), labels.shape).reshape(inside.shape)
     share = np.where(inside, share, 0)
-    glogits = exps * (share / total)
-    np.put_along_axis(glogits, index, np.take_along_axis(glogits, index, axis) - share, axis)
-    return glogits
+    glogits = exps * (share / total)[:, None]
+    glogits[index] -= share
+    return glogits.reshape(logits.shape)
 
 
 @cross_entropy_op.public
@@ -235,9 +242,8 @@ nll_loss_op = Op("nll_loss", inputs=("log_p", "labels"), differentiable=("log_p"
 
 def minus_picked(t: Array, labels: Array) -> Array:
     """-t[label]."""
-    axis = class_axis(t.ndim)
-    index, inside = positions(labels, t.ndim, t.shape[axis])
-    return np.where(inside, -np.take_along_axis(t, index, axis), 0).reshape(labels.shape)
+    index, inside = positions(labels, blocks(t))
+    return np.where(inside, -blocks(t)[index], 0).reshape(labels.shape)
 
 
 @nll_loss_op.shape_rule
@@ -267,12 +273,11 @@ def nll_loss_dy_log_p(
 @nll_loss_op.vjp_of("log_p")
 def nll_loss_glog_p(g: Array, inputs: tuple[Array, Array], out: Array, residual: Residual, *, reduction: str) -> Array:
     log_p, labels = inputs
-    axis = class_axis(log_p.ndim)
-    index, inside = positions(labels, log_p.ndim, log_p.shape[axis])
-    share = np.broadcast_to(cotangent(g, labels.size, reduction), labels.shape).reshape(index.shape)
-    glog_p = np.zeros_like(log_p)
-    np.put_along_axis(glog_p, index, np.where(inside, -share, 0), axis)
-    return glog_p
+    glog_p = np.zeros_like(blocks(log_p))
+    index, inside = positions(labels, glog_p)
+    share = np.broadcast_to(cotangent(g, labels.size, reduction), labels.shape).reshape(inside.shape)
+    glog_p[index] = np.where(inside, -share, 0)
+    return glog_p.reshape(log_p.shape)
 
 
 @nll_loss_op.public

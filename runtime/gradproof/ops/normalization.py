@@ -20,17 +20,32 @@ def mean(x: Array, axis: tuple[int, ...]) -> Array:
     return result
 
 
+def summed_products(a: Array, b: Array, axis: tuple[int, ...]) -> Array:
+    """Σ a b, without the array of the products."""
+    every = list(range(a.ndim))
+    result: Array = np.einsum(a, every, b, every, [position for position in every if position not in axis])
+    return result
+
+
+def mean_product(a: Array, b: Array, axis: tuple[int, ...]) -> Array:
+    extents = tuple(1 if position in axis else extent for position, extent in enumerate(a.shape))
+    return summed_products(a, b, axis).reshape(extents) / count(a.shape, axis)
+
+
 def standardised(x: Array, eps: float, axis: tuple[int, ...]) -> tuple[Array, Array]:
     """(xhat, scale), with the biased variance in two passes."""
     xhat = x - mean(x, axis)
-    scale = 1 / np.sqrt(mean(xhat * xhat, axis) + eps)
+    scale = 1 / np.sqrt(mean_product(xhat, xhat, axis) + eps)
     xhat *= scale
     return xhat, scale
 
 
 def normalised(t: Array, xhat: Array, scale: Array, axis: tuple[int, ...]) -> Array:
     """scale (t - mean t - xhat mean(t xhat)): the Jacobian of xhat is symmetric, so this is its JVP and its VJP."""
-    result: Array = scale * (t - mean(t, axis) - xhat * mean(t * xhat, axis))
+    result = xhat * -mean_product(t, xhat, axis)
+    result += t
+    result -= mean(t, axis)
+    result *= scale
     return result
 
 
@@ -120,8 +135,7 @@ def layer_norm_ggamma(
     g: Array, inputs: tuple[Array, Array, Array], out: Array, residual: tuple[Array, Array], *, eps: float
 ) -> Array:
     xhat, _ = residual
-    result: Array = (g * xhat).sum(axis=leading(g))
-    return result
+    return summed_products(g, xhat, leading(g))
 
 
 @layer_norm_op.vjp_of("beta")
@@ -153,7 +167,9 @@ rms_norm_op = Op("rms_norm", inputs=("x", "gamma"))
 
 def scaled(t: Array, xhat: Array, scale: Array) -> Array:
     """scale (t - xhat mean(t xhat)): the Jacobian of xhat is symmetric, so this is its JVP and its VJP."""
-    result: Array = scale * (t - xhat * mean(t * xhat, last(t)))
+    result = xhat * -mean_product(t, xhat, last(t))
+    result += t
+    result *= scale
     return result
 
 
@@ -166,7 +182,7 @@ def rms_norm_shape(x: Shape, gamma: Shape, *, eps: float) -> Shape:
 @rms_norm_op.forward
 def rms_norm_y(inputs: tuple[Array, Array], *, eps: float) -> tuple[Array, Residual]:
     x, gamma = inputs
-    scale = 1 / np.sqrt(mean(x * x, last(x)) + eps)
+    scale = 1 / np.sqrt(mean_product(x, x, last(x)) + eps)
     xhat = x * scale
     return xhat * gamma, (xhat, scale)
 
@@ -200,8 +216,7 @@ def rms_norm_ggamma(
     g: Array, inputs: tuple[Array, Array], out: Array, residual: tuple[Array, Array], *, eps: float
 ) -> Array:
     xhat, _ = residual
-    result: Array = (g * xhat).sum(axis=leading(g))
-    return result
+    return summed_products(g, xhat, leading(g))
 
 
 @rms_norm_op.public
@@ -308,8 +323,7 @@ def batch_norm_ggamma(
     g: Array, inputs: Three, out: Array, residual: tuple[Array, Array], *, eps: float, channel_axis: int
 ) -> Array:
     xhat, _ = residual
-    result: Array = (g * xhat).sum(axis=without(channel_axis, g))
-    return result
+    return summed_products(g, xhat, without(channel_axis, g))
 
 
 @batch_norm_op.vjp_of("beta")
@@ -411,8 +425,7 @@ def batch_norm_eval_gx(
 
 def sum_of_deviations(g: Array, x: Array, mean: Array, axis: int) -> Array:
     """Σ g (x - mean), per channel."""
-    result: Array = (g * (x - along(axis, mean, x))).sum(axis=without(axis, x))
-    return result
+    return summed_products(g, x - along(axis, mean, x), without(axis, x))
 
 
 @batch_norm_eval_op.vjp_of("gamma")
@@ -558,8 +571,7 @@ def group_norm_ggamma(
     g: Array, inputs: Three, out: Array, residual: tuple[Array, Array], *, num_groups: int, eps: float
 ) -> Array:
     xhat, _ = residual
-    result: Array = (g * xhat).sum(axis=without(1, g))
-    return result
+    return summed_products(g, xhat, without(1, g))
 
 
 @group_norm_op.vjp_of("beta")

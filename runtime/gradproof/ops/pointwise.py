@@ -14,6 +14,7 @@ from ..attributes import broadcast_shape, number, small_number
 from ..dtypes import booleans, floats
 from ..errors import DomainError, ShapeError, describe
 from ..op import Array, Function, Op, Residual, Shape
+from ..special import masked
 from ..tape import Traced, apply
 from .explicit import broadcasted
 
@@ -339,14 +340,12 @@ def relu_y(inputs: tuple[Array]) -> tuple[Array, Residual]:
 
 @relu_op.jvp_of("x")
 def relu_dy_x(dx: Array, inputs: tuple[Array], out: Array, residual: Residual) -> Array:
-    (x,) = inputs
-    return np.where(x > 0, dx, 0)  # not dx * (x > 0): inf * 0 is nan
+    return masked(out > 0, dx)  # not dx * (out > 0): inf * 0 is nan; from the output, so that a plan may overwrite x
 
 
 @relu_op.vjp_of("x")
 def relu_gx(g: Array, inputs: tuple[Array], out: Array, residual: Residual) -> Array:
-    (x,) = inputs
-    return np.where(x > 0, g, 0)
+    return masked(out > 0, g)
 
 
 @relu_op.public
@@ -665,7 +664,8 @@ sigmoid_op = pointwise("sigmoid")
 
 def logistic(x: Array, small: Array) -> Array:
     """1 / (1 + exp(-x)) from small = exp(-|x|): exp of a positive number is never evaluated."""
-    s: Array = np.where(x >= 0, 1, small) / (1 + small)
+    s: Array = (x >= 0) + (x < 0) * small
+    s /= 1 + small
     return s
 
 
@@ -773,7 +773,7 @@ def safe_log_y(inputs: tuple[Array], *, eps: float) -> tuple[Array, Residual]:
 @slope_rule(safe_log_op)
 def safe_log_t(t: Array, inputs: tuple[Array], out: Array, residual: tuple[Array], *, eps: float) -> Array:
     (x,), (large,) = inputs, residual
-    return np.where(x > eps, t / large, 0)
+    return masked(x > eps, t / large)
 
 
 @safe_log_op.public
@@ -826,7 +826,7 @@ def clamp_t(
     t: Array, inputs: tuple[Array], out: Array, residual: Residual, *, min: float, max: float
 ) -> Array:
     (x,) = inputs
-    return np.where((x >= min) & (x <= max), t, 0)
+    return masked((x >= min) & (x <= max), t)
 
 
 @clamp_op.public
@@ -862,7 +862,7 @@ def clamp_min_y(inputs: tuple[Array], *, min: float) -> tuple[Array, Residual]:
 @slope_rule(clamp_min_op)
 def clamp_min_t(t: Array, inputs: tuple[Array], out: Array, residual: Residual, *, min: float) -> Array:
     (x,) = inputs
-    return np.where(x >= min, t, 0)
+    return masked(x >= min, t)
 
 
 @clamp_min_op.public
@@ -890,7 +890,7 @@ def clamp_max_y(inputs: tuple[Array], *, max: float) -> tuple[Array, Residual]:
 @slope_rule(clamp_max_op)
 def clamp_max_t(t: Array, inputs: tuple[Array], out: Array, residual: Residual, *, max: float) -> Array:
     (x,) = inputs
-    return np.where(x <= max, t, 0)
+    return masked(x <= max, t)
 
 
 @clamp_max_op.public
@@ -944,12 +944,14 @@ SQRT_HALF, SQRT_2_OVER_PI, NORMAL = 0.7071067811865476, 0.7978845608028654, 0.39
 
 def finite(x: Array) -> Array:
     """x with ±10000 for ±inf, where the slopes of gelu and silu have reached their limits, exactly."""
-    return np.where(np.isinf(x), 10000 * np.sign(x), x)
+    return np.where(np.isinf(x), np.clip(x, -10000, 10000), x)
 
 
 def gated(x: Array, gate: Array) -> Array:
     """x gate, and its limit at ±inf."""
-    return np.where(np.isinf(x), np.maximum(x, 0), finite(x) * gate)
+    y = finite(x)
+    y *= gate
+    return np.where(np.isinf(x), np.maximum(x, 0), y)
 
 
 @gelu_op.forward
@@ -1066,7 +1068,9 @@ elu_op = pointwise("elu")
 @elu_op.forward
 def elu_y(inputs: tuple[Array], *, alpha: float) -> tuple[Array, Residual]:
     (x,) = inputs
-    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))), None
+    y = alpha * np.expm1(np.minimum(x, 0))
+    y += np.maximum(x, 0)
+    return y, None
 
 
 @slope_rule(elu_op)
@@ -1105,7 +1109,7 @@ def hardtanh_t(
     t: Array, inputs: tuple[Array], out: Array, residual: Residual, *, min_val: float, max_val: float
 ) -> Array:
     (x,) = inputs
-    return np.where((x > min_val) & (x < max_val), t, 0)
+    return masked((x > min_val) & (x < max_val), t)
 
 
 @hardtanh_op.public
@@ -1261,22 +1265,22 @@ def where_y(inputs: tuple[Array, Array, Array]) -> tuple[Array, Residual]:
 
 @where_op.jvp_of("a")
 def where_dy_a(da: Array, inputs: tuple[Array, Array, Array], out: Array, residual: Residual) -> Array:
-    return np.where(inputs[0], da, 0)
+    return masked(inputs[0], da)
 
 
 @where_op.jvp_of("b")
 def where_dy_b(db: Array, inputs: tuple[Array, Array, Array], out: Array, residual: Residual) -> Array:
-    return np.where(inputs[0], 0, db)
+    return masked(~inputs[0], db)
 
 
 @where_op.vjp_of("a")
 def where_ga(g: Array, inputs: tuple[Array, Array, Array], out: Array, residual: Residual) -> Array:
-    return np.where(inputs[0], g, 0)
+    return masked(inputs[0], g)
 
 
 @where_op.vjp_of("b")
 def where_gb(g: Array, inputs: tuple[Array, Array, Array], out: Array, residual: Residual) -> Array:
-    return np.where(inputs[0], 0, g)
+    return masked(~inputs[0], g)
 
 
 @where_op.public

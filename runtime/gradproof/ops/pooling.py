@@ -1,5 +1,5 @@
 """Pooling tap by tap: for each tap of the window, a strided slice of x against a slice of the output. A padded cell is
-in no slice: no minus infinity is needed, and the winner is a cell of x also if all are -inf.
+in no slice: the winner is a cell of x also if all are -inf.
 
 All kernels are for any number of spatial axes, as many as the kernel has. Along an axis, tap u of window p is the cell
 stride p + dilation u - padding.
@@ -19,6 +19,7 @@ from ..attributes import integers, number, spatial
 from ..dtypes import floats
 from ..errors import DomainError, ShapeError, describe
 from ..op import Array, Op, Residual, Shape
+from ..special import masked
 from ..tape import apply
 from .linalg import product
 
@@ -47,22 +48,46 @@ def taps(
         yield (..., *(cells for cells, _ in along)), (..., *(windows for _, windows in along))
 
 
-def first_cells(x: Array, shape: Shape, stride: Ints, padding: Ints, dilation: Ints) -> Array:
-    """The first cell of each window: a copy to start the maximum from."""
-    axes = len(stride)
-    along = []
-    for windows, step, pad, gap in zip(shape[-axes:], stride, padding, dilation, strict=True):
-        start = np.arange(windows) * step - pad
-        along.append(np.where(start < 0, start % gap, start))
-    cells: Index = (..., *np.ix_(*along))
-    return x[cells]
+def slab(axis: int, cells: int | slice) -> Index:
+    """Cells of one axis, counted from the last, of any array."""
+    return (..., cells, *(slice(None),) * (-axis - 1))
 
 
-def largest(x: Array, shape: Shape, stride: Ints, padding: Ints, dilation: Ints, kernel: Ints) -> Array:
-    y = first_cells(x, shape, stride, padding, dilation)
-    for cells, windows in taps(x.shape, shape, kernel=kernel, stride=stride, padding=padding, dilation=dilation):
-        y[windows] = np.maximum(y[windows], x[cells])
-    return y
+def steps(
+    x: Shape, y: Shape, *, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints | None = None
+) -> Iterator[tuple[int, Shape, list[tuple[slice, slice]]]]:
+    """A pool as pools of one axis after the other: the axis, the extents behind the step, and for each tap its cells
+    and its windows. This takes fewer taps."""
+    for axis in range(-len(kernel), 0):
+        at = range(kernel[axis]) if dilation is None else range(0, kernel[axis] * dilation[axis], dilation[axis])
+        reached = [reach(tap, x[axis], y[axis], stride[axis], padding[axis]) for tap in at]
+        yield axis, (*y[: len(y) + axis + 1], *x[len(x) + axis + 1 :]), reached
+
+
+def start(x: Array, axis: int, count: int, reached: list[tuple[slice, slice]]) -> Array:
+    """A cell of each window to start the maximum from: a copy."""
+    for cells, windows in reached:
+        if windows == slice(0, count):
+            return np.copy(x[slab(axis, cells)])  # in the order of memory of x
+    some = [next(range(x.shape[axis])[cells][p - windows.start] for cells, windows in reached
+                 if windows.start <= p < windows.stop) for p in range(count)]  # fmt: skip
+    return x.take(some, axis)
+
+
+def largest(x: Array, shape: Shape, **window: Ints) -> Array:
+    """The maximum over each window."""
+    for axis, _, reached in steps(x.shape, shape, **window):
+        whole = [tap for tap in reached if tap[1] == slice(0, shape[axis])]
+        if len(whole) > 1:
+            (first, _), (second, _) = whole[:2]
+            y = np.maximum(x[slab(axis, first)], x[slab(axis, second)])
+            reached = [tap for tap in reached if tap not in whole[:2]]
+        else:
+            y = start(x, axis, shape[axis], reached)
+        for cells, windows in reached:
+            np.maximum(y[slab(axis, windows)], x[slab(axis, cells)], out=y[slab(axis, windows)])
+        x = y
+    return x
 
 
 def pool_shape(op: str, x: Shape, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints | None = None) -> Shape:
@@ -138,14 +163,18 @@ def max_pool_dy_x(dx: Array, inputs: tuple[Array], out: Array, residual: Residua
 
 
 @max_pool_op.vjp_of("x")
-def max_pool_gx(g: Array, inputs: tuple[Array], out: Array, residual: Residual, **window: Ints) -> Array:
+def max_pool_gx(
+    g: Array, inputs: tuple[Array], out: Array, residual: Residual, *, kernel: Ints, stride: Ints, padding: Ints,
+    dilation: Ints,
+) -> Array:  # fmt: skip
     (x,) = inputs
-    gx = np.zeros_like(x)
-    left = g.copy()  # what no cell has won so far
-    for cells, windows in taps(x.shape, out.shape, **window):
+    gx, left = np.zeros_like(x), np.copy(g)  # left: what no cell has won so far
+    apart = all(s > d * (k - 1) for k, s, d in zip(kernel, stride, dilation, strict=True))
+    for cells, windows in taps(x.shape, out.shape, kernel=kernel, stride=stride, padding=padding, dilation=dilation):
         won = wins(x[cells], out[windows])
-        gx[cells] += np.where(won, left[windows], 0)
-        left[windows] = np.where(won, 0, left[windows])
+        share = masked(won, left[windows])
+        gx[cells] = share if apart else gx[cells] + share
+        left[windows] = masked(~won, left[windows])
     return gx
 
 
@@ -181,19 +210,23 @@ avg_pool_op = Op("avg_pool", inputs=("x",))
 
 
 def added(x: Array, shape: Shape, **window: Ints) -> Array:
-    """The sum over each window."""
-    y = np.zeros_like(x, shape=shape)
-    for cells, windows in taps(x.shape, shape, **window):
-        y[windows] += x[cells]
-    return y
+    """The sum over each window, of one axis after the other."""
+    for axis, extents, reached in steps(x.shape, shape, **window):
+        y = np.zeros_like(x, shape=extents)
+        for cells, windows in reached:
+            y[slab(axis, windows)] += x[slab(axis, cells)]
+        x = y
+    return x
 
 
 def shared(g: Array, shape: Shape, **window: Ints) -> Array:
     """Its transpose: to each cell the sum over the windows that it is in."""
-    x = np.zeros_like(g, shape=shape)
-    for cells, windows in taps(shape, g.shape, **window):
-        x[cells] += g[windows]
-    return x
+    for axis, _, reached in steps(shape, g.shape, **window):
+        x = np.zeros_like(g, shape=(*g.shape[:axis], shape[axis], *g.shape[g.ndim + axis + 1 :]))
+        for cells, windows in reached:
+            x[slab(axis, cells)] += g[slab(axis, windows)]
+        g = x
+    return g
 
 
 def count(x: Array, y: Shape, count_include_pad: bool, kernel: Ints, stride: Ints, padding: Ints) -> Any:
@@ -351,13 +384,18 @@ def adaptive_bounds(x: Shape, output_size: Ints) -> list[list[tuple[int, int]]]:
     ]
 
 
-def slab(axis: int, cells: int | slice) -> Index:
-    """Cells of one axis, counted from the last, of any array."""
-    return (..., cells, *(slice(None),) * (-axis - 1))
+def split(x: Array, axis: int, size: int) -> Array:
+    """An axis, counted from the last, as windows and their cells: (..., H, ...) -> (..., H / size, size, ...)."""
+    at = x.ndim + axis
+    return x.reshape((*x.shape[:at], x.shape[at] // size, size, *x.shape[at + 1 :]))
 
 
 def window_means(x: Array, output_size: Ints) -> Array:
     for axis, along in enumerate(adaptive_bounds(x.shape, output_size), -len(output_size)):
+        size, rest = divmod(x.shape[axis], len(along))
+        if rest == 0:  # windows of one size, side by side
+            x = split(x, axis, size).sum(axis=axis) / size
+            continue
         x = np.stack([x[slab(axis, slice(*at))].sum(axis=axis) / (at[1] - at[0]) for at in along], axis=axis)
     return x
 
@@ -397,6 +435,12 @@ def adaptive_avg_pool_gx(g: Array, inputs: tuple[Array], out: Array, residual: R
     (x,) = inputs
     for axis, along in enumerate(adaptive_bounds(x.shape, output_size), -len(output_size)):
         gx = np.zeros_like(g, shape=(*g.shape[:axis], x.shape[axis], *g.shape[g.ndim + axis + 1 :]))
+        size, rest = divmod(x.shape[axis], len(along))
+        if rest == 0:
+            cells = split(gx, axis, size)
+            cells[...] = np.expand_dims(g / size, g.ndim + axis + 1)
+            g = gx
+            continue
         for p, (start, end) in enumerate(along):
             gx[slab(axis, slice(start, end))] += g[slab(axis, slice(p, p + 1))] / (end - start)
         g = gx

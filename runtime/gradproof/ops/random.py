@@ -12,6 +12,7 @@ from ..attributes import integer, number, target_shape
 from ..dtypes import FLOATS, booleans, floats
 from ..errors import DomainError, DtypeError, ShapeError, describe
 from ..op import Array, Op, Residual, Shape
+from ..special import masked
 from ..tape import apply, recorded_beside
 
 Name = Literal["float32", "float64", "bool"]
@@ -150,7 +151,7 @@ dropout_op = Op("dropout", inputs=("x", "mask"), differentiable=("x",))
 
 
 def kept(t: Array, mask: Array, keep_prob: float) -> Array:
-    return np.where(mask, t / keep_prob, 0)  # not a product with the mask: inf 0 is nan
+    return masked(mask, t / keep_prob)  # not a product with the mask: inf 0 is nan
 
 
 @dropout_op.shape_rule

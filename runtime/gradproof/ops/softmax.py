@@ -40,8 +40,8 @@ softmax_op = Op("softmax", inputs=("x",))
 def centred(t: Array, y: Array, axis: int) -> Array:
     """y (t - Σ y t): the Jacobian of softmax is symmetric, so this is its JVP and its VJP."""
     ty = t * y
-    result: Array = ty - y * ty.sum(axis=axis, keepdims=True)
-    return result
+    ty -= y * ty.sum(axis=axis, keepdims=True)
+    return ty
 
 
 @softmax_op.shape_rule
@@ -54,7 +54,8 @@ def softmax_y(inputs: tuple[Array], *, axis: int) -> tuple[Array, Residual]:
     (x,) = inputs
     if x.shape[axis] == 0:
         return np.zeros_like(x), None
-    y = np.exp(x - x.max(axis=axis, keepdims=True))
+    y = x - x.max(axis=axis, keepdims=True)
+    np.exp(y, out=y)
     y /= y.sum(axis=axis, keepdims=True)
     return y, None
 
@@ -103,14 +104,18 @@ def log_softmax_y(inputs: tuple[Array], *, axis: int) -> tuple[Array, Residual]:
 
 @log_softmax_op.jvp_of("x")
 def log_softmax_dy_x(dx: Array, inputs: Any, out: Array, residual: Residual, *, axis: int) -> Array:
-    result: Array = dx - (np.exp(out) * dx).sum(axis=axis, keepdims=True)
+    p = np.exp(out)
+    p *= dx
+    result: Array = dx - p.sum(axis=axis, keepdims=True)
     return result
 
 
 @log_softmax_op.vjp_of("x")
 def log_softmax_gx(g: Array, inputs: Any, out: Array, residual: Residual, *, axis: int) -> Array:
-    result: Array = g - np.exp(out) * g.sum(axis=axis, keepdims=True)
-    return result
+    gx = np.exp(out)
+    gx *= -g.sum(axis=axis, keepdims=True)
+    gx += g
+    return gx
 
 
 @log_softmax_op.public

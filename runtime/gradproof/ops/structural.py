@@ -492,6 +492,11 @@ def roll(x: ArrayLike, shift: int | tuple[int, ...], axis: int | tuple[int, ...]
 upsample_nearest_op = Op("upsample_nearest", inputs=("x",))
 
 
+def at(axis: int, rows: Array) -> tuple[Any, ...]:
+    """The index of rows of one axis."""
+    return (*(slice(None),) * axis, rows)
+
+
 def repeated_from(extent: int, count: int) -> Array:
     return np.arange(count) * extent // count
 
@@ -511,7 +516,7 @@ def upsample_nearest_shape(x: Shape, *, size: tuple[int, ...]) -> Shape:
 def upsample_nearest_y(inputs: tuple[Array], *, size: tuple[int, ...]) -> tuple[Array, Residual]:
     (y,) = inputs
     for axis, count in zip(range(y.ndim - 1, -1, -1), reversed(size), strict=False):
-        y = y.take(repeated_from(y.shape[axis], count), axis)
+        y = y[at(axis, repeated_from(y.shape[axis], count))]
     return y, None
 
 
@@ -526,12 +531,15 @@ def upsample_nearest_gx(
 ) -> Array:
     (x,) = inputs
     for axis in range(x.ndim - len(size), x.ndim):
-        n, before = x.shape[axis], (slice(None),) * axis
+        n = x.shape[axis]
+        if g.shape[axis] % n == 0:  # each is read equally often
+            g = g.reshape((*g.shape[:axis], n, g.shape[axis] // n, *g.shape[axis + 1 :])).sum(axis=axis + 1)
+            continue
         counts = np.bincount(repeated_from(n, g.shape[axis]), minlength=n)
         first, gx = np.cumsum(counts) - counts, np.zeros_like(g, shape=(*g.shape[:axis], n, *g.shape[axis + 1 :]))
         for k in range(counts.max()):  # the k-th of the entries that read the same element
             rows = np.flatnonzero(counts > k)
-            gx[(*before, rows if len(rows) < n else slice(None))] += g.take(first[rows] + k, axis)
+            gx[at(axis, rows)] += g[at(axis, first[rows] + k)]
         g = gx
     return g
 
