@@ -21,8 +21,9 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+# Cold: what is released has been proved, not found in a cache.
 proofs: $(VENV)/.installed
-	$(BIN)/python -m pytest proofs tests -n $(PROCESSES) --dist worksteal -q
+	GRADPROOF_CACHE=off $(BIN)/python -m pytest proofs tests -n $(PROCESSES) --dist worksteal -q
 
 doctest: $(VENV)/.installed
 	$(BIN)/python -m pytest --doctest-modules runtime/gradproof -q
@@ -35,11 +36,12 @@ example: $(VENV)/.installed
 test-peers: $(VENV)/.installed-peers ## compare the runtime with PyTorch, JAX, autograd and MyGrad
 	$(BIN)/python -m pytest tests/peers -n $(PROCESSES) -q
 
-nightly: $(VENV)/.installed ## the float fuzz with new random inputs, twenty times as many
+nightly: $(VENV)/.installed-peers ## the float fuzz with new inputs, twenty times as many; the tests marked nightly
 	GRADPROOF_FUZZ=nightly $(BIN)/python -m pytest proofs/test_float.py -n $(PROCESSES) -q
+	$(BIN)/python -m pytest tests tests/peers -m nightly -n $(PROCESSES) -q
 
 clean: ## remove the environment, the report and every cache
-	rm -rf $(VENV) proofs/report build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	rm -rf $(VENV) proofs/report .gradproof_cache build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
 	find runtime spec proofs tests examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.installed: pyproject.toml constraints.txt

@@ -4,6 +4,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from functools import partial
 
 from gradproof_spec.obligations import Obligation, Outcome, Verdict
 
@@ -26,6 +27,12 @@ def passing() -> list[Obligation]:
 def refuted() -> list[Obligation]:
     wrong = Outcome(Verdict.REFUTED, REFUTATION, {"residual": "g[i] - 0"}, smtlib="(check-sat)", replay="print('gx')\n")
     return [*passing(), obligation("adjoint", "wrong", "", wrong)]
+
+
+def kept() -> list[Obligation]:
+    """One that passes and one that does not; their checks are code of gradproof_spec."""
+    return [Obligation("adjoint", name, "", "", "", partial(Outcome, verdict))
+            for name, verdict in (("good", Verdict.PROVED), ("wrong", Verdict.REFUTED))]
 
 
 def hostile() -> list[Obligation]:

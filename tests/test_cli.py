@@ -10,9 +10,10 @@ import pytest
 import sample_obligations as samples
 from click.testing import CliRunner
 
-from gradproof_spec import commands, open_obligations
+from gradproof_spec import cache, commands, open_obligations
 from gradproof_spec.obligations import Verdict
 from gradproof_spec.open_obligations import OpenObligation
+from gradproof_spec.prove import all_obligations
 
 
 @pytest.fixture
@@ -126,28 +127,19 @@ def test_an_open_entry_that_is_not_exactly_right_fails_the_run(run, listed, mess
     assert message in result.output
 
 
-def test_resume_keeps_what_passed_and_runs_the_rest(run, tmp_path):
-    run("prove", "--out", "here", obligations=samples.refuted)
-    result = run("prove", "--out", "here", "--resume", obligations=samples.refuted)
-    assert result.exit_code == 1
-    assert "5 of 6 passed in an earlier run of the same sources and are kept" in result.output
-    shown = [line.split()[:2] for line in result.output.splitlines() if line.endswith(" s") and ";" not in line]
-    assert shown == [["REFUTED", "adjoint[wrong]"]]
-    assert report(tmp_path / "here")["complete"] is True
-
-
-def test_resume_keeps_nothing_from_other_sources(run, tmp_path):
-    run("prove", "--out", "here")
-    changed = report(tmp_path / "here")
-    changed["versions"]["sources"] = "0" * 16
-    (tmp_path / "here/report.json").write_text(json.dumps(changed), encoding="utf-8")
-    assert "are kept" not in run("prove", "--out", "here", "--resume").output
-
-
-def test_resume_without_a_report_runs_everything(run):
-    result = run("prove", "--resume")
-    assert result.exit_code == 0
-    assert "nothing to resume from: " in result.output
+def test_what_passed_is_not_done_again_unless_asked(run, tmp_path, monkeypatch):
+    """Here with obligations whose code is ours; those of the other tests are made here, and never kept."""
+    monkeypatch.setenv("GRADPROOF_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("GRADPROOF_FUZZ", raising=False)
+    monkeypatch.setattr(cache, "LOADED", 2**63)  # sources that others edit just now
+    prove = ("prove", "--out", "here")
+    assert "cache" not in run(*prove, obligations=samples.kept).output
+    second = run(*prove, obligations=samples.kept)
+    assert second.exit_code == 1 and "1 PROVED, 1 REFUTED; 1 from the cache; " in second.output
+    assert "libraries: 1." in (tmp_path / "here/index.html").read_text(encoding="utf-8")
+    assert {e["id"]: e["cached"] for e in report(tmp_path / "here")["obligations"]} == {
+        "adjoint[good]": True, "adjoint[wrong]": False}
+    assert "cache" not in run(*prove, "--no-cache", obligations=samples.kept).output
 
 
 def test_list_names_claim_and_range(run):
@@ -161,6 +153,39 @@ def test_show_prints_the_formulas(run):
     assert result.output.startswith("matmul    a[...,N,K] b[...,K,M] -> c[...,N,M]\n")
     assert "forward     c[n,m] = Σ_{k<K} a[n,k]·b[k,m]\n" in result.output
     assert "vjp a       ga[n,k] = Σ_{m<M} g[n,m]·b[k,m]\n" in result.output
+
+
+def test_explain_says_what_a_verdict_rests_on(run, tmp_path):
+    result = run("explain", "adjoint[matmul]", "--queries", "asked.smt2", obligations=all_obligations)
+    assert result.exit_code == 0, result.output
+    for text in ("PROVED  adjoint[matmul]", "statement   <jvp(dx), g> = <dx, vjp(g)>",
+                 "ga[n,k] = Σ_{m<M} g[n,m]·b[k,m]", "hypotheses  0 ≤ N, 0 ≤ K, 0 ≤ M",
+                 "equalities  Σ_{k<K} [n = i_n and k = i_k]·b[k,m]  =  Σ_{m'<M} [i_n = n and m' = m]·b[i_k,m']",
+                 "rules       delta ", "(= |n | |i_n |)", "any_shape.py, ", "rewriting.py, solver.py",
+                 "gradproof_spec/ops/linalg.py", "lemma[delta]", "libraries: z3", "not shown   That the JVP is right",
+                 'again       pytest "proofs/test_adjoint.py::test_adjoint[matmul]"'):
+        assert text in result.output, text
+    asked = (tmp_path / "asked.smt2").read_text(encoding="utf-8")
+    counts = {answer: asked.count(f"; {answer}\n") for answer in ("sat", "unsat", "unknown")}
+    assert f"queries     {counts['sat']} sat, {counts['unsat']} unsat" in result.output
+
+
+@pytest.mark.parametrize(("name", "texts"), [
+    ("lemma[delta]", ["queries     2 unsat, 2 sat", "trusted modules: lemmas.py, solver.py, terms.py"]),
+    ("kernel[matmul-vjp-batch0]", ["the runtime: ", "gradproof/ops/linalg.py", "queries     none"]),
+    ("flat[sub]", ["libraries: z3, sympy", " unsat"])])
+def test_explain_of_other_kinds(run, name, texts):
+    result = run("explain", name, obligations=all_obligations)
+    assert result.exit_code == 0
+    assert [text for text in texts if text not in result.output] == [], result.output
+
+
+def test_explain_of_what_fails_and_of_nothing(run):
+    result = run("explain", "adjoint[wrong]", obligations=samples.refuted)
+    assert result.exit_code == 1 and "gx[0] is 0 but must be 1." in result.output
+    result = run("explain", "adjoint[wong]", obligations=samples.refuted)
+    assert result.exit_code == 2
+    assert "no obligation is named 'adjoint[wong]'; close matches: adjoint[wrong]" in result.output
 
 
 def test_report_makes_the_page_again_from_the_record_alone(run, tmp_path):

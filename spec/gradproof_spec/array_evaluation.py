@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from .op import Case, Selection
-from .terms import Condition, Index, Scalar, Term, free_variables, indicator, product_factors, variable
+from .terms import Condition, Index, Scalar, Term, free_names, indicator, product_factors, variable
 
 MOST_VARIABLES = 30
+MOST_REMEMBERED = 50_000
 TOLERANCE = 1e-7
 FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "exp": np.exp, "log": np.log, "sqrt": np.sqrt, "tanh": np.tanh, "sin": np.sin, "cos": np.cos, "atan": np.arctan,
@@ -33,12 +34,14 @@ class ArrayEvaluation:
         self.axes: dict[str, int] = {}
         self.names = {"g", *("d" + t.name for t in case.inputs)}  # what changes from one direction to the next
         self._memo: dict[Any, Array] = {}
-        self._kept: dict[Any, Array] = {}
-        self._mentions: dict[Term, bool] = {}
+        self._mentions: dict[Term, tuple[str, ...]] = {}
+        self._versions: dict[str, bytes] = {}  # a direction's values
 
     def set_direction(self, name: str, values: Array) -> None:
         self.tensors[name] = values
-        self._memo.clear()
+        self._versions[name] = np.asarray(values, float).tobytes()
+        if len(self._memo) > MOST_REMEMBERED:
+            self._memo.clear()
 
     def array(self, t: Scalar, order: Mapping[str, int]) -> Array:
         """t over its index variables, which have these extents, as an array with an axis for each, in this order."""
@@ -54,19 +57,24 @@ class ArrayEvaluation:
 
     # ------------------------------------------------------------ terms
     def value(self, t: Term, ranges: dict[str, int]) -> Array:
-        key = (t, *((n, ranges[n]) for n in sorted(free_variables(t)) if n in ranges))
-        memo = self._memo if self._changes(t) else self._kept
-        if key not in memo:
-            memo[key] = (self._index(t, ranges) if isinstance(t, Index) else
-                         self._condition(t, ranges) if isinstance(t, Condition) else
-                         self._scalar(t, ranges))  # type: ignore[arg-type]
-        return memo[key]
+        directions = self._directions(t)
+        key = (t, *[(n, ranges[n]) for n in free_names(t) if n in ranges],
+               *[self._versions.get(d) for d in directions])
+        found = self._memo.get(key)
+        if found is None:
+            found = self._memo[key] = (self._index(t, ranges) if isinstance(t, Index) else
+                                       self._condition(t, ranges) if isinstance(t, Condition) else
+                                       self._scalar(t, ranges))  # type: ignore[arg-type]
+        return found
 
-    def _changes(self, t: Term) -> bool:
+    def _directions(self, t: Term) -> tuple[str, ...]:
+        """The tangents and cotangents that t mentions."""
         known = self._mentions.get(t)
         if known is None:
-            known = self._mentions[t] = (t.op == "access" and t.args[0] in self.names) or any(
-                self._changes(a) for a in t.args if isinstance(a, Term))
+            found = {d for a in t.args if isinstance(a, Term) for d in self._directions(a)}
+            if t.op == "access" and t.args[0] in self.names:
+                found.add(t.args[0])
+            known = self._mentions[t] = tuple(sorted(found))
         return known
 
     def _index(self, t: Index, ranges: dict[str, int]) -> Array:
@@ -100,7 +108,7 @@ class ArrayEvaluation:
     def _winners(self, selection: Selection) -> list[Array]:
         """For all arguments, the first best cell: an array per candidate index."""
         key = ("winners", selection.name)
-        if key not in self._kept:
+        if key not in self._memo:
             size = self.case.size()
             names = [*self.case.selection_arguments(selection), *selection.candidates]
             order = {f"{n}§": int(self.value(getattr(size, n.upper()), {})) for n in names}
@@ -113,8 +121,8 @@ class ArrayEvaluation:
             cells = math.prod(extents[count:])
             flat = np.where(is_real, values, -np.inf).reshape((*extents[:count], cells))
             best = flat.argmax(axis=-1) if cells else np.zeros(extents[:count], int)
-            self._kept[key] = np.unravel_index(best, extents[count:]) if cells else [best] * len(extents)
-        return list(self._kept[key])
+            self._memo[key] = np.unravel_index(best, extents[count:]) if cells else [best] * len(extents)
+        return list(self._memo[key])
 
     def _condition(self, t: Condition, ranges: dict[str, int]) -> Array:
         if t.op in ("true", "false"):

@@ -1,4 +1,4 @@
-"""The commands of `gradproof`: prove, list, show, verify, check, report."""
+"""The commands of `gradproof`: prove, list, show, explain, verify, check, report."""
 from __future__ import annotations
 
 import difflib
@@ -10,12 +10,13 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
 import click
 
-from . import open_obligations
+from . import cache, open_obligations
 from .execution import run_all
 from .obligations import KINDS, PASSING, Entry, Obligation, Verdict
 from .report import record
@@ -52,16 +53,19 @@ kind_names = click.option("--kind", "kinds", multiple=True, type=click.Choice(li
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path),
               help="Folder of the report; by default proofs/report in a checkout, else gradproof-report.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Worker processes; by default one per core.")
-@click.option("--resume", is_flag=True,
-              help="Keep what passed in the report already there, if nothing has changed since.")
-def prove(ops: tuple[str, ...], kinds: tuple[str, ...], out: Path | None, jobs: int | None, resume: bool) -> None:
+@click.option("--no-cache", is_flag=True, help="Neither use nor keep results of other runs.")
+def prove(ops: tuple[str, ...], kinds: tuple[str, ...], out: Path | None, jobs: int | None, no_cache: bool) -> None:
     """Prove the obligations of the given ops (of all, lemmas included, if none is given) and write the report.
+
+    What passed in an earlier run of the very same sources and libraries is not done again. An interrupted run goes on
+    where it stopped.
 
     Exit status: 0 if all of them pass or are open exactly as open.toml lists them, 1 if not, 2 on wrong usage, 130 if
     interrupted; the report then holds what was done.
     """
     from .report.describe import describe_all
 
+    started, clock = datetime.now(UTC).isoformat(timespec="seconds"), time.perf_counter()
     out = out or default_out()
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -72,23 +76,24 @@ def prove(ops: tuple[str, ...], kinds: tuple[str, ...], out: Path | None, jobs: 
     chosen = select(everything, ops, kinds)
     opened = open_obligations.read()
     described = describe_all()
-    started, clock = datetime.now(UTC).isoformat(timespec="seconds"), time.perf_counter()
-
-    ran = earlier(out, chosen) if resume else {}
-    if ran:
-        click.echo(f"{len(ran)} of {len(chosen)} passed in an earlier run of the same sources and are kept")
+    results = cache.Cache(None) if no_cache else cache.opened()
+    known = [entry for o in chosen if (entry := results.get(o))]
+    done = {entry.id for entry in known}
+    to_run = [o for o in chosen if o.id not in done]
+    ran: dict[str, dict[str, Any]] = {}
     problems: dict[str, str] = {}
     interrupted = False
     try:
-        to_run = [o for o in chosen if o.id not in ran]
-        with show_progress(to_run) as progress:
-            for entry in run_all(find_obligations, to_run, jobs or os.cpu_count() or 1):
+        with show_progress(chosen) as progress:
+            for entry in chain(known, run_all(find_obligations, to_run, jobs or os.cpu_count() or 1)):
+                results.put(entry)
                 ran[entry.id] = record.entry_json(entry, opened)
                 if problem := open_obligations.problem(entry, opened):
                     problems[entry.id] = problem
                 progress.show(entry, "(open)" if entry.id in opened and not problem else "")
     except KeyboardInterrupt:
         interrupted = True
+    results.tidy()
     seconds = time.perf_counter() - clock
     record.write(record.assemble(everything, ran, described, started, seconds), out)
 
@@ -120,20 +125,14 @@ def require_op(op: str, known: Collection[str]) -> None:
         raise click.UsageError(f"no op is named {op!r}; {remedy}")
 
 
-def earlier(out: Path, obligations: Sequence[Obligation]) -> dict[str, Any]:
-    try:
-        return dict(record.reusable(record.read(out), obligations))
-    except record.ReportError as error:
-        click.echo(f"nothing to resume from: {error}", err=True)
-        return {}
-
-
 def summary(ran: Mapping[str, Mapping[str, Any]], chosen: int, seconds: float) -> str:
     counts = Counter(e["verdict"] for e in ran.values())
     parts = [f"{counts[v]} {v}" for v in map(str, Verdict) if counts[v]]
     if len(ran) < chosen:
         parts.append(f"{chosen - len(ran)} {Verdict.NOT_RUN}")
-    return f"{', '.join(parts) or 'nothing ran'}; {seconds:.1f} s"
+    cached = sum(bool(e["cached"]) for e in ran.values())
+    known = f"; {cached} from the cache" if cached else ""
+    return f"{', '.join(parts) or 'nothing ran'}{known}; {seconds:.1f} s"
 
 
 class Progress(Protocol):
@@ -197,6 +196,30 @@ def show(op: str) -> None:
     described = describe_all()
     require_op(op, described)
     click.echo(as_text(op, described[op]))
+
+
+@gradproof.command()
+@click.argument("name", metavar="ID")
+@click.option("--queries", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.smt2",
+              help="Write all queries to this file, each with its answer.")
+def explain(name: str, queries: Path | None) -> None:
+    """Decide one obligation, such as "adjoint[matmul]", and say how: the statement, the formulas, the hypotheses, the
+    equalities and the queries, and what the verdict rests on.
+
+    Exit status: 0 if it passes, 1 if not, 2 on wrong usage.
+    """
+    everything = {o.id: o for o in find_obligations()}
+    if name not in everything:
+        close = difflib.get_close_matches(name, everything, n=5)
+        remedy = f"close matches: {', '.join(close)}" if close else "`gradproof list` names them all"
+        raise click.UsageError(f"no obligation is named {name!r}; {remedy}")
+    from .report.explain import explain as watched
+
+    entry, text, asked = watched(everything[name])
+    click.echo(text)
+    if queries:
+        queries.write_text("\n\n".join(f"; {answer}\n{query}" for query, answer in asked) + "\n", encoding="utf-8")
+    sys.exit(0 if entry.passed else 1)
 
 
 @gradproof.command()

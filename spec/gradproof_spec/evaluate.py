@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import lru_cache
 from itertools import product
 from math import isqrt
 from typing import Any
@@ -23,7 +24,7 @@ import mpmath
 
 from . import terms as T
 from .op import Case, Selection
-from .terms import Condition, Index, Scalar, Term, free_variables, to_scalar
+from .terms import Condition, Index, Scalar, Term, free_names, to_scalar
 
 
 class Inexact(Exception):
@@ -305,8 +306,9 @@ class Environment:
         if key not in self._memo:
             extents = map(self.index, self.case.cell_extents(selection))
             cells = []
+            names, real, value = _candidate(self.case, selection.name)
             for cell in product(*map(range, extents)):
-                real, value = self.case.candidate(selection, arguments, cell)
+                self.sizes.update(zip(names, (*arguments, *cell), strict=True))
                 is_real = self.condition(real)
                 if not isinstance(is_real, bool):
                     raise Undecided(f"whether a candidate of {selection.name} is real depends on symbolic values")
@@ -333,6 +335,8 @@ class Environment:
     # ------------------------------------------------------------ conditions
     def condition(self, c: Condition) -> Any:
         """A bool, or a condition of the domain where it depends on symbolic values."""
+        if not self.case.op.selections:
+            return self._condition(c)
         return self._over_selections(lambda: self._condition(c))
 
     def _condition(self, c: Condition) -> Any:
@@ -359,8 +363,11 @@ class Environment:
     # ------------------------------------------------------------ scalars
     def scalar(self, t: Scalar) -> Any:
         if t.op in ("access", "number", "integer", "indicator"):
+            if not self.case.op.selections:
+                return self._scalar(t)
             return self._over_selections(lambda: self._scalar(t))
-        key = (t, tuple(self.sizes[v] for v in sorted(free_variables(t)) if v in self.sizes), *self._selected.items())
+        sizes = self.sizes
+        key = (t, tuple([sizes[v] for v in free_names(t) if v in sizes]), *self._selected.items())
         memo = self._memo if self.shared is None or self._is_linear(t) else self.shared
         if key not in memo:
             memo[key] = self._scalar(t)
@@ -408,35 +415,50 @@ class Environment:
         return total
 
     def _access(self, name: str, indices: list[int]) -> Any:
-        extents = [self.index(n) for n in (() if name in self.case.op.reals else self.case.shape(name))]
-        if any(not 0 <= i < n for i, n in zip(indices, extents, strict=True)):
+        key = ("extents", name)
+        if key not in self._memo:
+            self._memo[key] = [self.index(n) for n in (() if name in self.case.op.reals else self.case.shape(name))]
+        extents = self._memo[key]
+        if any([not 0 <= i < n for i, n in zip(indices, extents, strict=True)]):
             raise OutOfBounds(f"{name}{indices} of shape {extents}")
         return self.tensors[name](*indices)
 
     def _product(self, t: Scalar) -> Any:
-        factors = T.product_factors(t)
-        for f in factors:
-            if f == T.ZERO:
-                return self.domain.number(Fraction(0))
-            if f.op == "indicator" and self._false_without_values(f.args[0]):
-                return self.domain.number(Fraction(0))
+        factors, guards = _factors(t)
+        for part in guards:
+            try:
+                if self._condition(part) is False:
+                    return self.domain.number(Fraction(0))
+            except NeedsSelection:  # selections count as values
+                continue
         result: Any = None
         for f in factors:
             value = self.scalar(f)
             result = value if result is None else result * value
         return result
 
-    def _false_without_values(self, c: Condition) -> bool:
-        """Is one of the guard's index conjuncts false? (Selections count as values.)"""
-        for part in T.conjuncts(c):
-            if any(x.op.startswith("value") for x in T.subterms(part)):
-                continue
-            try:
-                if self._condition(part) is False:
-                    return True
-            except NeedsSelection:
-                continue
-        return False
+
+@lru_cache(maxsize=1 << 14)
+def _factors(t: Scalar) -> tuple[list[Scalar], list[Condition]]:
+    """The factors of a product, and the conjuncts of its guards that mention no value, up to a factor 0."""
+    factors = T.product_factors(t)
+    guards: list[Condition] = []
+    for f in factors:
+        if f == T.ZERO:
+            return factors, [*guards, T.FALSE]
+        if f.op == "indicator":
+            guards += [c for c in T.conjuncts(f.args[0]) if not T.atom_conditions(c)]
+    return factors, guards
+
+
+@lru_cache(maxsize=1 << 10)
+def _candidate(case: Case, name: str) -> tuple[list[str], Condition, Scalar]:
+    """What a selection compares, as terms in variables of their own for its arguments and its cell."""
+    selection = case.op.selections[name]
+    arguments = [f"{name}.{n}" for n in case.selection_arguments(selection)]
+    cell = [f"{name}.{n}" for n in selection.candidates]
+    real, value = case.candidate(selection, list(map(T.variable, arguments)), list(map(T.variable, cell)))
+    return [*arguments, *cell], real, value
 
 
 def _choose_condition(c: Any, a: Any, b: Any) -> Any:

@@ -18,12 +18,13 @@ import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from .any_shape import NotProved, Proof, Unsupported
 from .derivative import is_linear, mentions
 from .obligations import Obligation, Outcome, Verdict
 from .op import OPS, Case, Op
-from .refute import quick_search, thorough_search
+from .refute import changed_rules, quick_search, thorough_search
 from .terms import (
     ZERO,
     Condition,
@@ -90,7 +91,7 @@ def mutants_of(rule: Scalar, case: Case, linear: frozenset[str]) -> Iterator[tup
             mutant = replace(rule, {node: new}.get)
             if mutant not in seen and is_linear(mutant, linear):
                 seen.add(mutant)
-                yield label, rename_binders(mutant)
+                yield label, mutant
 
 
 def rules(case: Case) -> dict[str, Scalar]:
@@ -161,16 +162,18 @@ def _variadic_rule(
 
 
 # ---------------------------------------------------------------- judging them
-def judge(case: Case, mutant: Mutant) -> tuple[str, str]:
+def judge(case: Case, mutant: Mutant, memory: dict[Any, Any] | None = None) -> tuple[str, str]:
     """("caught", by which kind), ("equivalent", what proved it) or ("undecided", why).
 
-    First a quick search, then a proof that the rule is the same after all, then a thorough search.
+    First a quick search, then a proof that the rule is the same after all, then a thorough search. The mutants of a
+    case may share a memory: most of a rule, and the rules that are not changed, have been evaluated before.
     """
     new = changed(case, mutant.rules)
     one = () if "jvp" in mutant.rules else tuple(mutant.rules)
-    for kind in ("adjoint", "derivative", "bounds", "kink"):
-        if quick_search(kind, new, count_faults=True, inputs=one):
-            return "caught", kind
+    with changed_rules(new, case, {name: numbered_binders(rule) for name, rule in mutant.rules.items()}):
+        for kind in ("adjoint", "derivative", "bounds", "kink"):
+            if quick_search(kind, new, count_faults=True, inputs=one, memory=memory):
+                return "caught", kind
     difference = not_proved_equal(case, mutant)
     if difference is None:
         return "equivalent", "the prover: the same for all shapes"
@@ -187,7 +190,8 @@ def not_proved_equal(case: Case, mutant: Mutant) -> str | None:
         for name, rule in mutant.rules.items():
             target = "g" if name == "jvp" else name
             hypotheses = proof.hypotheses + case.in_bounds(target, case.indices(target))
-            proof.require_equal(rule, rules(case)[name], hypotheses, f"{name} is not proved equal to the original")
+            what = f"{name} is not proved equal to the original"
+            proof.require_equal(rename_binders(rule), rules(case)[name], hypotheses, what)
     except (NotProved, Unsupported) as e:
         return str(e)
     return None
@@ -206,10 +210,11 @@ def check_mutants(op: Op, rule: str) -> Outcome:
     counts = {"made": 0, "caught": 0, "equivalent": 0, "undecided": 0}
     by_operator: dict[str, int] = {}
     undecided, equivalent = [], []
+    memory: dict[Any, Any] = {}
     for mutant in mutants(case, rule):
         counts["made"] += 1
         by_operator[mutant.operator] = by_operator.get(mutant.operator, 0) + 1
-        verdict, why = judge(case, mutant)
+        verdict, why = judge(case, mutant, memory)
         counts[verdict] += 1
         if verdict == "undecided":
             undecided.append(why)

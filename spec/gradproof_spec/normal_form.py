@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 from functools import lru_cache, reduce
+from hashlib import blake2b
 from typing import NamedTuple
 
 from .index_algebra import canonical, index_polynomial
@@ -309,7 +310,7 @@ def invert(p: Polynomial) -> Polynomial:
     content = tuple((a, e) for a, e in common_monomial(p) if not free_variables(a) & bound)
     inverse = tuple((a, -e) for a, e in content)
     rest = {f._replace(monomial=merge_monomials(f.monomial, inverse)): c for f, c in p.items()}
-    lead = rest[min(rest, key=_flat_key)]
+    lead = rest[min(rest, key=lambda f: (_nameless_key(f), _flat_key(f)))]  # so 1/(a - b) or -1/(b - a), but always one
     outside: Polynomial = {Flat((), (), inverse): 1 / lead}
     rest = {f: c / lead for f, c in rest.items()}
     return outside if rest == constant(1) else multiply(outside, of_atom(reciprocal(to_term(rest))))
@@ -318,6 +319,28 @@ def invert(p: Polynomial) -> Polynomial:
 def _flat_key(f: Flat) -> tuple[object, ...]:
     return (len(f.binders), len(f.guards), len(f.monomial), [a.digest for a, _ in f.monomial],
             [e for _, e in f.monomial], [g.digest for g in f.guards])
+
+
+def _nameless_key(f: Flat) -> tuple[object, ...]:
+    """The same for sums that differ in their bound names only: any order will do, but theirs must be the same."""
+    return (len(f.binders), len(f.guards), len(f.monomial), sorted((_nameless(a), e) for a, e in f.monomial),
+            sorted(map(_nameless, f.guards)))
+
+
+@lru_cache(maxsize=1 << 16)
+def _nameless(t: Term) -> bytes:
+    """A digest that says neither how bound variables are numbered nor in which order sums and products stand."""
+    if t.op == "variable":
+        parts = [t.args[0].partition("#")[0].encode()]
+    elif t.op in ("add", "mul", "+", "*", "and", "or", "index==", "value=="):
+        parts = sorted(map(_nameless, _operands(t, t.op)))
+    else:
+        parts = [_nameless(a) if isinstance(a, Term) else str(a).encode() for a in t.args[t.op == "sum" :]]
+    return blake2b(b"\0".join([f"{t.sort} {t.op}".encode(), *parts]), digest_size=16).digest()
+
+
+def _operands(t: Term, op: str) -> list[Term]:
+    return [x for a in t.args for x in (_operands(a, op) if a.op == op else [a])]
 
 
 def to_term(p: Polynomial) -> Scalar:

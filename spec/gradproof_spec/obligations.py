@@ -96,6 +96,7 @@ class Entry:
     obligation: Obligation
     outcome: Outcome
     seconds: float
+    cached: bool = False  # found by an earlier run of the very same sources and libraries
 
     @property
     def id(self) -> str:
@@ -112,5 +113,6 @@ class Entry:
     def to_json(self) -> dict[str, Any]:
         o = self.obligation
         return {"id": o.id, "op": o.op, "kind": o.kind, "case": o.case, "claim": o.claim, "over": o.over,
-                "verdict": str(self.verdict), "seconds": round(self.seconds, 4), "message": self.outcome.message,
-                "data": self.outcome.data, "smtlib": self.outcome.smtlib, "replay": self.outcome.replay}
+                "verdict": str(self.verdict), "seconds": round(self.seconds, 4), "cached": self.cached,
+                "message": self.outcome.message, "data": self.outcome.data, "smtlib": self.outcome.smtlib,
+                "replay": self.outcome.replay}

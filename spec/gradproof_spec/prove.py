@@ -21,15 +21,17 @@ def all_obligations() -> tuple[Obligation, ...]:
         ir_kinds,
         kernels,
         lowering,
+        plans,
         planted_kernels,
         planted_loops,
+        planted_plans,
         shape_lemmas,
         shapes,
         steps,
     )
 
-    modules = (any_shape, shapes, flat, kernels, lowering, ir_kinds, induction, steps, floats, law, lemmas,
-               shape_lemmas, planted, planted_kernels, planted_loops, mutants)
+    modules = (any_shape, shapes, flat, kernels, lowering, ir_kinds, induction, steps, plans, floats, law, lemmas,
+               shape_lemmas, planted, planted_kernels, planted_loops, planted_plans, mutants)
     found = [obligation for module in modules for obligation in module.obligations()]
     repeated = [i for i, n in Counter(o.id for o in found).items() if n > 1]
     if repeated:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache, partial
@@ -18,13 +19,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .array_evaluation import ArrayEvaluation, Entry, differing_entries
+from .array_evaluation import MOST_VARIABLES, ArrayEvaluation, Entry, differing_entries
 from .derivative import derivative as formal_derivative
 from .evaluate import DivisionByZero, Environment, Exact, Inexact, Interval, Intervals, OutOfBounds, Undecided
 from .obligations import Outcome, Verdict
 from .op import Case
 from .printing import to_text
-from .terms import TRUE, Condition, Scalar, numbered_binders, subterms, to_scalar, variable
+from .terms import TRUE, Condition, Scalar, Term, numbered_binders, subterms, to_scalar, variable
 
 if TYPE_CHECKING:
     from .any_shape import Kink
@@ -59,12 +60,16 @@ class Counterexample:
 
 @dataclass(frozen=True)
 class Effort:
-    """How many points to try at a shape, at how many random entries, of which inputs' Jacobians."""
+    """How many points to try at a shape, at how many random entries, of which inputs' Jacobians.
+
+    memory   shared by searches for ops that differ in their JVP and VJPs only: what was evaluated at which point
+    """
 
     points: int = POINTS_PER_SHAPE
     pairs: int = MOST_PAIRS
     count_faults: bool = False
     inputs: tuple[str, ...] = ()
+    memory: dict[Any, Evaluation] | None = None
 
 
 # ---------------------------------------------------------------- small shapes and points
@@ -79,7 +84,12 @@ def shapes(case: Case) -> list[dict[str, int]]:
         rng = random.Random(f"{case.op.name} {case.id}")
 
         def inside(tries: Iterable[tuple[int, ...]]) -> set[tuple[int, ...]]:
-            return {t for t in tries if in_domain(case, dict(zip(names, t, strict=True)), hypotheses)}
+            different = list(set(tries))
+            try:
+                hold = all_in_domain(names, different, hypotheses)
+            except Unvectorised:
+                return {t for t in different if in_domain(case, dict(zip(names, t, strict=True)), hypotheses)}
+            return {t for t, holds in zip(different, hold, strict=True) if holds}
 
         if len(names) <= 4:
             found = inside(product(range(LARGEST), repeat=len(names)))
@@ -95,6 +105,49 @@ def shapes(case: Case) -> list[dict[str, int]]:
         every = (dict(zip(names, t, strict=True)) for t in found)
         _shape_memory[key] = sorted(every, key=lambda s: (sum(s.values()), sorted(s.items())))
     return _shape_memory[key]
+
+
+class Unvectorised(Exception):
+    """A hypothesis is more than arithmetic."""
+
+
+def all_in_domain(names: Sequence[str], tries: Sequence[tuple[int, ...]], hypotheses: Sequence[Condition]) -> Any:
+    """in_domain for many values of the names at once: an array of truth values. Where one divides by 0, it is False."""
+    columns = dict(zip(names, np.array(tries, dtype=np.int64).reshape(len(tries), len(names)).T, strict=True))
+    known: dict[Term, tuple[Any, Any]] = {}
+
+    def go(t: Term) -> tuple[Any, Any]:
+        """(value, does it divide by 0)"""
+        if t not in known:
+            known[t] = make(t)
+        return known[t]
+
+    def make(t: Term) -> tuple[Any, Any]:
+        if t.op in ("true", "false", "constant"):
+            return (t.args[0] if t.op == "constant" else t.op == "true"), False
+        if t.op == "variable" and t.args[0] in columns:
+            return columns[t.args[0]], False
+        if t.op == "not":
+            value, fails = go(t.args[0])
+            return ~np.asarray(value), fails
+        if t.op not in ("+", "*", "//", "%", "index<=", "index==", "and", "or") or len(t.args) != 2:
+            raise Unvectorised
+        (x, x_fails), (y, y_fails) = map(go, t.args)
+        if t.op in ("and", "or"):  # the right side is read where the left one does not decide
+            read = np.asarray(x) if t.op == "and" else ~np.asarray(x)
+            return (x & y if t.op == "and" else x | y), x_fails | (read & y_fails)
+        fails = x_fails | y_fails
+        if t.op in ("//", "%"):
+            zero = np.equal(y, 0)
+            return (np.floor_divide if t.op == "//" else np.remainder)(x, np.where(zero, 1, y)), fails | zero
+        relation: Any = {"+": np.add, "*": np.multiply, "index<=": np.less_equal, "index==": np.equal}[t.op]
+        return relation(x, y), fails
+
+    result = np.ones(len(tries), bool)
+    for h in hypotheses:
+        value, fails = go(h)
+        result &= np.asarray(value, bool) & ~np.asarray(fails, bool)
+    return result
 
 
 def neighbours(values: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
@@ -155,6 +208,25 @@ class Evaluation:
         self._shared: dict[Any, Any] = {}
         self._environments: dict[Any, Environment] = {}
         self._domain: Any = Exact()
+        self._arrays: ArrayEvaluation | None = None
+
+    @property
+    def arrays(self) -> ArrayEvaluation:
+        """The same point in floats."""
+        if self._arrays is None:
+            def array(values: Mapping[tuple[int, ...], Any], name: str, dtype: Any) -> Any:
+                filled = np.zeros(self.shape(name), dtype)
+                for i, v in values.items():
+                    filled[i] = v
+                return filled
+
+            tensors = {n: array(values, n, float) for n, values in self.primals.items()}
+            integers = {n: array(values, n, int) for n, values in self.integers.items()}
+            self._arrays = ArrayEvaluation(self.case, self.sizes, tensors, integers)
+        return self._arrays
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        return () if name in self.case.op.reals else extents(self.case, name, self.sizes)
 
     def value(self, t: Scalar, indices: Mapping[str, int], unit: Mapping[str, tuple[int, ...]] | None = None) -> Any:
         """t where each tensor of `unit` is 1 at one element and 0 elsewhere."""
@@ -190,9 +262,41 @@ class Evaluation:
         return self.value(rule_term(self.case, "slope " + x), names)
 
 
-@lru_cache(maxsize=512)
+def evaluation(case: Case, sizes: Mapping[str, int], primals: Point, integers: Any,
+               memory: dict[Any, Evaluation] | None) -> Evaluation:
+    if memory is None:
+        return Evaluation(case, sizes, primals, integers)
+    key = str((sizes, primals, integers))
+    if key not in memory:
+        memory[key] = Evaluation(case, sizes, primals, integers)
+    at = memory[key]
+    at.case = case  # nothing that was evaluated depends on the rules: terms are looked up as terms
+    if at._arrays is not None and len(at._arrays.axes) > MOST_VARIABLES // 2:
+        at._arrays = None
+    return at
+
+
 def rule_term(case: Case, what: str) -> Scalar:
     """A rule of the case as a term in its index names, in which equal sums are equal terms."""
+    original, own = _changed.get(case, (case, {}))
+    return own[what] if what in own else _rule_term(original, what)
+
+
+_changed: dict[Case, tuple[Case, Mapping[str, Scalar]]] = {}
+
+
+@contextmanager
+def changed_rules(case: Case, original: Case, own: Mapping[str, Scalar]) -> Iterator[None]:
+    """Meanwhile it is known that the case is the original with these JVP and VJPs: all else need not be made again."""
+    _changed[case] = original, own
+    try:
+        yield
+    finally:
+        del _changed[case]
+
+
+@lru_cache(maxsize=512)
+def _rule_term(case: Case, what: str) -> Scalar:
     if what.startswith("slope "):
         x = what.removeprefix("slope ")
         return formal_derivative(
@@ -204,8 +308,13 @@ def rule_term(case: Case, what: str) -> Scalar:
     return numbered_binders(case.vjp(what, case.indices(what)))
 
 
-@lru_cache(maxsize=512)
 def kinks_of(case: Case) -> list[Kink]:
+    """Those of the forward."""
+    return _kinks_of(_changed.get(case, (case,))[0])
+
+
+@lru_cache(maxsize=512)
+def _kinks_of(case: Case) -> list[Kink]:
     from .any_shape import kinks
 
     return [k for k in kinks(case) if not k.smooth]
@@ -225,13 +334,15 @@ def search(kind: str, case: Case) -> Counterexample | None:
 
 
 def quick_search(
-    kind: str, case: Case, count_faults: bool = False, inputs: Sequence[str] = ()
+    kind: str, case: Case, count_faults: bool = False, inputs: Sequence[str] = (),
+    memory: dict[Any, Evaluation] | None = None,
 ) -> Counterexample | None:
     """A few points at the most telling shapes. `count_faults`: a malformed rule is a finding of any kind.
 
     inputs   those whose derivatives are compared, all by default
+    memory   see Effort
     """
-    effort = Effort(QUICK_POINTS, 0, count_faults, tuple(inputs))
+    effort = Effort(QUICK_POINTS, 0, count_faults, tuple(inputs), memory)
     return _search(kind, case, telling_shapes(case)[:QUICK_SHAPES], effort)
 
 
@@ -323,7 +434,7 @@ def search_shape(
             fault = f"The extent {negative[0]} is negative." if negative else ""
         if fault:
             return Counterexample(kind, case, sizes, {}, {}, rule="forward", fault=fault) if kind == "bounds" else None
-        at = Evaluation(case, sizes, primals, integers)
+        at = evaluation(case, sizes, primals, integers, effort.memory)
         found = find_fault(at) if kind == "bounds" else find_difference(kind, at, rng, effort)
         if found is not None:
             return found
@@ -385,22 +496,9 @@ def find_difference(kind: str, at: Evaluation, rng: random.Random, effort: Effor
 
 
 def entries_that_differ_in_floats(kind: str, at: Evaluation, inputs: Sequence[str]) -> Iterator[Entry]:
-    case, sizes = at.case, at.sizes
-
-    def shape(name: str) -> tuple[int, ...]:
-        return () if name in case.op.reals else extents(case, name, sizes)
-
-    def array(values: Mapping[tuple[int, ...], Any], name: str, dtype: Any) -> Any:
-        filled = np.zeros(shape(name), dtype)
-        for i, v in values.items():
-            filled[i] = v
-        return filled
-
-    tensors = {n: array(values, n, float) for n, values in at.primals.items()}
-    integers = {n: array(values, n, int) for n, values in at.integers.items()}
-    approximate = ArrayEvaluation(case, sizes, tensors, integers)
+    case = at.case
     with np.errstate(all="ignore"):
-        yield from differing_entries(kind, case, approximate, partial(rule_term, case), shape, tuple(inputs))
+        yield from differing_entries(kind, case, at.arrays, partial(rule_term, case), at.shape, tuple(inputs))
 
 
 def some_entries(

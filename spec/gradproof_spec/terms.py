@@ -21,17 +21,17 @@ from typing import Any, TypeVar, overload
 __all__ = [
     "Condition", "ConditionTensor", "Extent", "FALSE", "Index", "IndexTensor", "ONE", "PI", "Scalar", "Sum", "TRUE",
     "Tensor", "ZERO",
-    "access", "apply", "atom_conditions", "conjunction", "conjuncts", "equal", "flatten_indices", "free_variables",
-    "fresh_name",
-    "fresh_names", "function", "in_range", "indicator", "numbered_binders", "product_factors", "rename_binders",
-    "replace", "scalar_sum", "subterms", "substitute", "to_index", "to_scalar", "variable", "where",
+    "access", "apply", "atom_conditions", "conjunction", "conjuncts", "equal", "flatten_indices", "free_names",
+    "free_variables", "fresh_name", "fresh_names", "function", "in_range", "indicator", "numbered_binders",
+    "product_factors", "rename_binders", "replace", "scalar_sum", "subterms", "substitute", "to_index", "to_scalar",
+    "variable", "where",
 ]
 
 
 class Term:
     """A node: its sort is its class, `op` its head, `args` its children and payload (names, numbers)."""
 
-    __slots__ = ("_free", "_hash", "args", "digest", "has_sum", "op")
+    __slots__ = ("_free", "_hash", "_names", "args", "digest", "has_sum", "op")
     sort = "Term"
     op: str
     args: tuple[Any, ...]
@@ -45,6 +45,7 @@ class Term:
         self.op, self.args, self.digest = op, args, h.digest()
         self._hash = int.from_bytes(self.digest[:8], "little")
         self._free: frozenset[str] | None = None
+        self._names: tuple[str, ...] | None = None
         self.has_sum = op == "sum" or any(a.has_sum for a in args if isinstance(a, Term))
 
     def __hash__(self) -> int:
@@ -450,14 +451,30 @@ T = TypeVar("T", bound=Term)
 
 def free_variables(t: Term) -> frozenset[str]:
     """Names of index variables in t that no sum of t binds."""
-    if t._free is None:
+    free = t._free
+    if free is None:
         if t.op == "variable":
-            t._free = frozenset({t.args[0]})
+            free = frozenset({t.args[0]})
         else:
-            t._free = frozenset().union(*(free_variables(a) for a in t.args if isinstance(a, Term)))
+            free = _NOTHING
+            for a in t.args:
+                if isinstance(a, Term):
+                    more = a._free if a._free is not None else free_variables(a)
+                    free = free | more if free and more and more is not free else free or more
             if t.op == "sum":
-                t._free -= {t.args[0]}
-    return t._free
+                free -= {t.args[0]}
+        t._free = free
+    return free
+
+
+_NOTHING: frozenset[str] = frozenset()
+
+
+def free_names(t: Term) -> tuple[str, ...]:
+    """The same in order."""
+    if t._names is None:
+        t._names = tuple(sorted(free_variables(t)))
+    return t._names
 
 
 def subterms(t: Term) -> Iterator[Term]:
@@ -510,7 +527,7 @@ def replace(t: Term, step: Callable[[Term], Term | None]) -> Term:
         if y is None:
             y = step(x)
             if y is None:
-                y = rebuild(x, tuple(go(a) if isinstance(a, Term) else a for a in x.args))
+                y = rebuild(x, tuple([go(a) if isinstance(a, Term) else a for a in x.args]))
             done[x] = y
         return y
 
@@ -562,6 +579,13 @@ def numbered_binders(t: Scalar) -> Scalar:
             return x
         if x.op != "sum":
             return None
+        if x not in _numbered:  # a sum's numbering depends on nothing but the sum: it is done once
+            if len(_numbered) > MOST_REMEMBERED:
+                _numbered.clear()
+            _numbered[x] = number(x)
+        return _numbered[x]
+
+    def number(x: Term) -> Term:
         name, extent, body = x.args
         body = replace(body, step)
         taken = free_variables(body) | {y.args[0] for y in subterms(body) if y.op == "sum"}
@@ -569,6 +593,10 @@ def numbered_binders(t: Scalar) -> Scalar:
         return Scalar("sum", new, replace(extent, step), substitute(body, {name: variable(new)}))
 
     return replace(t, step)
+
+
+MOST_REMEMBERED = 100_000
+_numbered: dict[Term, Term] = {}
 
 
 def conjuncts(c: Condition) -> list[Condition]:

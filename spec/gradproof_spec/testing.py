@@ -5,16 +5,17 @@ one test. What a test found goes with its result to the process that started pyt
 """
 from __future__ import annotations
 
+import functools
 import json
 import time
 from collections.abc import Callable, Generator, Mapping
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from . import cache
 from .obligations import Obligation
 from .open_obligations import OpenObligation, problem, read
 
@@ -49,9 +50,14 @@ def assert_gradient(forward: Callable[..., Any], vjp: Callable[..., Any] | None 
         pytest.fail(result.message, pytrace=False)
 
 
-@cache
+@functools.cache
 def opened() -> Mapping[str, OpenObligation]:
     return read()
+
+
+@functools.cache
+def results() -> cache.Cache:
+    return cache.opened()
 
 
 @pytest.fixture
@@ -61,7 +67,8 @@ def prove(request: pytest.FixtureRequest) -> Callable[[Obligation], None]:
         from .execution import run_guarded
         from .report.record import entry_json
 
-        entry = run_guarded(obligation)
+        entry = results().get(obligation) or run_guarded(obligation)
+        results().put(entry)
         request.node.user_properties.append((ENTRY, json.dumps(entry_json(entry, opened()))))
         if message := problem(entry, opened()):
             pytest.fail(message, pytrace=False)
@@ -99,7 +106,9 @@ class Recorder:
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         if self.ran:
-            terminalreporter.write_line(f"proof report: {self.out / 'index.html'}")
+            cached = sum(bool(entry["cached"]) for entry in self.ran.values())
+            known = f" ({cached} of {len(self.ran)} results from the cache)" if cached else ""
+            terminalreporter.write_line(f"proof report: {self.out / 'index.html'}{known}")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -319,7 +319,9 @@ def compare(got, expected):
         np.testing.assert_allclose(a, b, **TOLERANCE)
 
 
-@pytest.mark.parametrize("name", CASES)
+# Tracing takes most of the time: every third case here, all of them each night.
+@pytest.mark.parametrize("name", [n if k % 3 == 0 else pytest.param(n, marks=pytest.mark.nightly)
+                                  for k, n in enumerate(CASES)])
 def test_on_floats_and_on_symbols(name):
     f, *shapes = CASES[name]
     names = [f"x{k}" for k in range(len(shapes))]
@@ -443,6 +445,7 @@ def test_arguments_are_checked():
         numpy_functions(torch.add, X, X, dtype=["float64"])
 
 
+@pytest.mark.nightly
 def test_every_operation_of_the_table_is_reached(monkeypatch):
     """By the cases above: a meaning that no case runs is not tested."""
     unreached = set(OPS) - set(DIRECT)

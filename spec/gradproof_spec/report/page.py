@@ -111,7 +111,7 @@ def render(report: Json) -> str:
         return environment.get_template("page.html.j2").render(
             report=report, sections=sections, kinds=kinds, statements=KINDS, not_shown=NOT_SHOWN,
             counts=counts(entries), rows=rows, ran=ran, not_holding=not_holding,
-            opened=[r for r in ran if "open" in r.json],
+            opened=[r for r in ran if "open" in r.json], cached=sum(bool(e.get("cached")) for e in entries),
             cells={s.anchor: {k: cell(s, k) for k in s.kinds} for s in sections},
             slowest=sorted(ran, key=lambda r: -float(r.json["seconds"]))[:SLOWEST], seconds=seconds_text)
     except UndefinedError as error:

@@ -1,19 +1,18 @@
 """report.json: what ran, what it found, with which versions; and the files beside it."""
 from __future__ import annotations
 
-import hashlib
-import importlib.util
 import json
 import os
 import platform
 import re
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from ..cache import hash_of_sources, roots
 from ..obligations import PASSING, Entry, Obligation, Outcome, Verdict
 from ..open_obligations import OpenObligation, problem
 
@@ -28,19 +27,8 @@ class ReportError(ValueError):
 @cache
 def versions() -> dict[str, str]:
     """Everything that can change a verdict: this package, its sources, Python, the libraries."""
-    return {"gradproof": metadata.version("gradproof"), "sources": _hash_of_sources(),
+    return {"gradproof": metadata.version("gradproof"), "sources": hash_of_sources(roots())[:16],
             "python": platform.python_version()} | {name: metadata.version(name) for name in LIBRARIES}
-
-
-def _hash_of_sources() -> str:
-    digest = hashlib.sha256()
-    for package in ("gradproof", "gradproof_spec"):
-        spec = importlib.util.find_spec(package)
-        assert spec is not None and spec.submodule_search_locations
-        root = Path(spec.submodule_search_locations[0])
-        for path in sorted(p for p in root.rglob("*") if p.suffix in (".py", ".toml")):
-            digest.update(f"{package}/{path.relative_to(root).as_posix()}\0".encode() + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:16]
 
 
 def entry_json(entry: Entry, opened: Mapping[str, OpenObligation]) -> dict[str, Any]:
@@ -137,12 +125,3 @@ def check(report: Any, where: str) -> None:
                 or not isinstance(entry.get("seconds"), (int, float)) or not isinstance(entry.get("data"), dict)
                 or not isinstance(entry.get("holds"), bool)):
             raise ReportError(f"{where}: entry {number} of 'obligations' is not an entry of a report")
-
-
-def reusable(report: Mapping[str, Any], obligations: Sequence[Obligation]) -> dict[str, dict[str, Any]]:
-    """The passing entries of an earlier run of the very same sources and libraries."""
-    if report["versions"] != versions():
-        return {}
-    same = {(o.id, o.claim, o.over) for o in obligations}
-    return {e["id"]: e for e in report["obligations"]
-            if e["verdict"] in PASSING and e["holds"] and (e["id"], e["claim"], e["over"]) in same}
