@@ -2,7 +2,10 @@
 
 Run as `python benchmarks/compare_checkers.py`; with --write the table replaces the one in docs/check.md. The numerical
 checkers run at their defaults, once per case, at random normals moved into the domain, with integer arguments at random
-and 0.7 for an open param. A case with a JVP alone goes to their forward mode."""
+and 0.7 for an open param. A case with a JVP alone goes to their forward mode.
+
+`check_torch` and `check_jax` are not among them: they trace tensors, and the cases, NumPy functions wrapped for the
+numerical checkers, are opaque to that."""
 
 import argparse
 import sys

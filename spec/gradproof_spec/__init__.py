@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from .gradient_check import CheckError, Result, check, checked
     from .gradient_check.foreign import check_jax, check_torch
     from .link.graphs import Certificate, verify
+    from .link.plans import verify_plan
 
 PLACES = {
     "Certificate": "link.graphs",
@@ -17,8 +18,10 @@ PLACES = {
     "check_torch": "gradient_check.foreign",
     "checked": "gradient_check",
     "verify": "link.graphs",
+    "verify_plan": "link.plans",
 }
-__all__ = ["Certificate", "CheckError", "Result", "check", "check_jax", "check_torch", "checked", "verify"]
+__all__ = ["Certificate", "CheckError", "Result", "check", "check_jax", "check_torch", "checked", "verify",
+           "verify_plan"]
 
 
 def __getattr__(name: str) -> Any:

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import pytest
 import torch
 
-from gradproof_spec import check_jax, check_torch
+from gradproof_spec import CheckError, check_jax, check_torch
 from gradproof_spec.obligations import Verdict
 
 
@@ -85,3 +85,13 @@ def test_jax(f, shapes, verdict):
 )
 def test_torch(f, shapes, verdict):
     assert check_torch(f, shapes=shapes).verdict is verdict
+
+
+def never_run(x):
+    raise AssertionError("it ran")
+
+
+@pytest.mark.parametrize("check", [check_jax, check_torch])
+def test_named_extents_are_refused_before_anything_runs(check):
+    with pytest.raises(CheckError, match="never_run has named extents, N, D: they are for NumPy functions only"):
+        check(never_run, shapes={"x": ("N", "D")})

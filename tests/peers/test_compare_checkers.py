@@ -9,6 +9,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
 import compare_checkers as cc
 
+from gradproof_spec import check_jax, check_torch
+from gradproof_spec.obligations import Verdict
+
 CASES = {case.name: case for case in cc.CASES}
 DOUBLE = [name for name in cc.CHECKERS if "float32" not in name]
 
@@ -34,6 +37,14 @@ def test_hidden_ones_are_refused_by_gradproof_alone(name):
     numerical = answers(name, [checker for checker in DOUBLE if checker != "gradproof.check"])
     assert set(numerical.values()) == {cc.ACCEPTED}
     assert cc.CHECKERS["gradproof.check"](CASES[name]) == cc.REFUSED
+
+
+def test_the_wrapped_cases_are_opaque_to_a_trace():
+    """Which is why check_torch and check_jax are not compared."""
+    case = CASES["squared-relu-no-two"]
+    sample = cc.Sample(case, np.float64)
+    for check, function in ((check_torch, cc.torch_function), (check_jax, cc.jax_function)):
+        assert check(function(sample), shapes=case.shapes).verdict is Verdict.UNSUPPORTED
 
 
 @pytest.mark.parametrize("case", cc.CASES, ids=lambda case: case.name)

@@ -7,11 +7,12 @@ from typing import Any
 
 from ..obligations import Verdict
 from ..symbolic import Unsupported
+from .all_shapes import check_all_shapes, extents_named
 from .files import checked
 from .on_symbols import assignments, prepare, run_backward
 from .programs import ResultsDiffer, Undecided
 from .proof import proved
-from .question import CheckError, Question, is_cotangent, told
+from .question import CheckError, Question, told
 from .result import Result
 from .search import search, without_form
 
@@ -21,7 +22,7 @@ def check(
     vjp: Callable[..., Any] | None = None,
     *,
     jvp: Callable[..., Any] | None = None,
-    shapes: Mapping[str, tuple[int, ...]],
+    shapes: Mapping[str, tuple[int | str, ...]],
     params: Mapping[str, Any] | None = None,
     integers: Mapping[str, tuple[int, int]] | None = None,
     domain: Callable[..., Any] | None = None,
@@ -29,6 +30,9 @@ def check(
     surrogate: Callable[..., Any] | None = None,
 ) -> Result:
     """Is `vjp` (or `jvp`) the derivative of `forward`, for all reals at these shapes?
+
+    shapes: name -> extents. An extent that is a name, as in {"x": ("N", "D"), "w": ("D",)}, is any integer >= 1, equal
+    names equal ones: the claim is then about all shapes, and PROVED means that.
 
     forward(*args, **params) -> array or tuple of arrays, in plain NumPy; args in the order of `shapes`.
     vjp(g, *args, **params) -> a cotangent per float argument. jvp(primals, tangents, **params) -> tangents.
@@ -44,10 +48,19 @@ def check(
     ...     return x * x
     >>> print(check(square, lambda g, x: 2 * g * x, shapes={"x": (2,)}).verdict)
     PROVED
-    >>> print(check(square, lambda g, x: g * x, shapes={"x": ()}).message.splitlines()[2])
-      gx is -1.0 but must be -2.0.
+    >>> print(check(square, lambda g, x: 2 * g * x, shapes={"x": ("N", "D")}).over)
+    all shapes: x (N, D), any N, D >= 1; all reals, all paths
+    >>> print(check(square, lambda g, x: g * x, shapes={"x": ()}).message.splitlines()[0])
+    REFUTED  square
     """
     question = asked(forward, vjp, jvp, shapes, params, integers, domain, residuals, surrogate)
+    if extents_named(shapes):
+        return check_all_shapes(question, shapes, at_shapes)
+    return at_shapes(question)
+
+
+def at_shapes(question: Question) -> Result:
+    """The check at given shapes."""
     result: Result | None = None
     assumptions: dict[str, None] = {}
     undecided: Result | None = None
@@ -81,6 +94,10 @@ def check(
     return result
 
 
+def is_extent(k: Any) -> bool:
+    return (type(k) is int and k >= 0) or (isinstance(k, str) and k.isidentifier())
+
+
 def one(question: Question, integers: dict[str, Any]) -> Result:
     """For one value of the integer arguments."""
     checked = prepare(question, integers)
@@ -106,17 +123,15 @@ def asked(forward: Any, vjp: Any, jvp: Any, shapes: Any, params: Any, integers: 
     if not isinstance(shapes, Mapping) or not shapes:
         raise CheckError("shapes must be a dict from the arguments' names to tuples, such as {'x': (2, 3)}")
     for n, shape in shapes.items():
-        if not isinstance(shape, tuple) or any(type(k) is not int or k < 0 for k in shape):
-            raise CheckError(f"shapes[{n!r}] = {shape!r} is no tuple of extents")
+        if not isinstance(shape, tuple) or not all(map(is_extent, shape)):
+            raise CheckError(f"shapes[{n!r}] = {shape!r} is no tuple of extents: integers >= 0, or names such as 'N'")
     ranges = dict(integers or {})
     for n, limits in ranges.items():
         if n not in shapes or len(limits) != 2 or not limits[0] < limits[1]:
             raise CheckError(f"integers[{n!r}] = {limits!r}: give (low, high), low < high, for an argument in shapes")
-    taken = [n for n in (*shapes, *(params or {})) if is_cotangent(n)] if vjp is not None else [
-        n for n in (*shapes, *(params or {})) if n[:1] == "d" and n[1:] in shapes]  # fmt: skip
-    if taken:
-        what = "the name of a cotangent (g, g0) or tangent (dx); use another in shapes, where the order is what counts"
-        raise CheckError(f"an argument named {taken[0]!r}: that is {what}")
+    for n in (*shapes, *(params or {})):
+        if n != n.strip():
+            raise CheckError(f"an argument named {n!r}: without space around it, please")
     way, backward = ("vjp", vjp) if vjp is not None else ("jvp", jvp) if jvp is not None else ("none", None)
     if residuals and way != "vjp":
         raise CheckError("residuals=True needs vjp: backward(residuals, g)")

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 import mpmath
 
 from ..terms import Condition, Index, Scalar, Term
-from .reference import postorder
+from .reference import LOCALLY_CONSTANT, postorder
 
 DIGITS, MANY_DIGITS = 60, 1000  # the second to confirm: exp(-750) beside 1 needs 330
-CLOSE = mpmath.mpf(10) ** -45
+CLOSE = 0.75  # of the digits
 Pair = tuple[Scalar, Scalar]
 
 
@@ -41,7 +43,7 @@ class Point:
 
     def evaluate(self, terms: Sequence[Term]) -> list[Any]:
         with mpmath.mp.workdps(self.digits):
-            for t in postorder(terms):
+            for t in order_of(tuple(terms)):
                 if t not in self.known:
                     self.known[t] = self._value(t)
         return [self.known[t] for t in terms]
@@ -75,12 +77,30 @@ class Point:
                 return a[0] * a[1]
             if t.op == "reciprocal":
                 return 1 / a[0]
+            if t.op == "function" and t.args[0] in LOCALLY_CONSTANT:
+                return self._rounded(t, a[1])
             if t.op == "function":
                 value = getattr(mpmath.mp, {"log": "ln"}.get(t.args[0], t.args[0]))(a[1])
                 return value if isinstance(value, mpmath.mpf) else mpmath.nan  # log and sqrt of a negative number
         except (ZeroDivisionError, OverflowError, ValueError):
             return mpmath.nan
         raise ValueError(f"{t.op} has no value")
+
+    def _rounded(self, t: Scalar, x: Any) -> Any:
+        """floor(x), nint(x). Where it jumps that is a tie of its own, (t, t): side 1 is above the jump."""
+        level = x if t.args[0] == "floor" else x + mpmath.mpf(1) / 2
+        nearest = mpmath.nint(level)
+        if not mpmath.isfinite(x) or not self._is_tied(level, nearest):
+            return mpmath.floor(level)
+        self.tied[t, t] = None
+        self.near = self.near or level != nearest
+        side = self.sides.get((t, t), 0)
+        if side == 0:
+            return nearest if t.args[0] == "floor" else mpmath.nint(nearest - mpmath.mpf(1) / 2)
+        return nearest if side > 0 else nearest - 1
+
+    def _is_tied(self, a: Any, b: Any) -> bool:
+        return bool(abs(a - b) <= mpmath.mpf(10) ** -int(CLOSE * self.digits) * (1 + abs(a)))
 
     def _truth(self, t: Condition, a: list[Any]) -> bool:
         if t.op in ("true", "false"):
@@ -96,7 +116,7 @@ class Point:
         if t.op == "index==":
             return bool(a[0] == a[1])
         difference = a[0] - a[1]
-        if abs(difference) <= CLOSE * (1 + abs(a[0])):
+        if self._is_tied(*a):
             pair = pair_of(t)
             self.tied[pair] = None
             self.near = self.near or difference != 0
@@ -104,6 +124,62 @@ class Point:
         else:
             side = -1 if difference < 0 else 1
         return {"value<": side < 0, "value<=": side <= 0, "value==": side == 0}[t.op]
+
+
+@lru_cache(maxsize=64)
+def order_of(terms: tuple[Term, ...]) -> list[Term]:
+    return postorder(terms)
+
+
+class Floats:
+    """Terms in floats, many times: a first look. What is undefined is nan."""
+
+    def __init__(self, terms: Sequence[Term]) -> None:
+        order = postorder(terms)
+        place = {t: k for k, t in enumerate(order)}
+        self.steps = [(t, [place[x] if isinstance(x, Term) else None for x in t.args]) for t in order]
+        self.results = [place[t] for t in terms]
+
+    def at(self, given: Mapping[Scalar, float]) -> list[float]:
+        known: list[Any] = []
+        for t, places in self.steps:
+            known.append(self._value(t, [None if k is None else known[k] for k in places], given))
+        return [known[k] for k in self.results]
+
+    def _value(self, t: Term, a: list[Any], given: Mapping[Scalar, float]) -> Any:
+        op = t.op
+        try:
+            if op == "access":
+                return given[t]  # type: ignore[index]
+            if op == "add":
+                return a[0] + a[1]
+            if op == "mul":
+                return a[0] * a[1]
+            if op == "where":
+                return a[1] if a[0] else a[2]
+            if op == "reciprocal":
+                return 1 / a[0]
+            if op == "function" and t.args[0] == "nint":
+                return float(round(a[1]))
+            if op == "function":
+                return getattr(math, t.args[0])(a[1])
+            if op in ("number", "constant"):
+                return float(t.args[0]) if op == "number" else math.pi
+            if op == "integer":
+                return float(a[0])
+            if op == "indicator":
+                return 1.0 if a[0] else 0.0
+        except (ZeroDivisionError, OverflowError, ValueError):
+            return math.nan
+        if isinstance(t, Index):
+            return t.args[0] if op == "constant" else None
+        if op in ("true", "false"):
+            return op == "true"
+        if op == "not":
+            return not a[0]
+        if op in ("and", "or"):
+            return (a[0] and a[1]) if op == "and" else (a[0] or a[1])
+        return a[0] < a[1] if op == "value<" else a[0] <= a[1] if op in ("value<=", "index<=") else a[0] == a[1]
 
 
 def fraction(x: Fraction) -> Any:

@@ -82,21 +82,23 @@ def function_of(module: ModuleType, name: str) -> Callable[..., Any]:
     return function  # type: ignore[no-any-return]
 
 
-def read_shapes(text: str) -> dict[str, tuple[int, ...]]:
-    """x=2x3,w=3,s= as {"x": (2, 3), "w": (3,), "s": ()}.
+def read_shapes(text: str) -> dict[str, tuple[int | str, ...]]:
+    """x=2x3,w=3,s= as {"x": (2, 3), "w": (3,), "s": ()}; an extent may be a name without an x in it.
 
     >>> read_shapes("x=2x3,w=3,s=")
     {'x': (2, 3), 'w': (3,), 's': ()}
+    >>> read_shapes("x=NxD,w=D")
+    {'x': ('N', 'D'), 'w': ('D',)}
     """
-    found = {}
+    found: dict[str, tuple[int | str, ...]] = {}
     for part in text.split(","):
-        name, sign, extents = part.partition("=")
+        name, sign, shape = part.partition("=")
         if not name.isidentifier() or not sign:
-            raise CheckError(f"--shapes {text!r}: write x=2x3,w=3 (s= for a scalar)")
-        try:
-            found[name] = tuple(int(extent) for extent in extents.split("x")) if extents else ()
-        except ValueError as error:
-            raise CheckError(f"--shapes {text!r}: {extents!r} is no shape; write 2x3") from error
+            raise CheckError(f"--shapes {text!r}: write x=2x3,w=3 or x=NxD,w=D (s= for a scalar)")
+        extents = shape.split("x") if shape else []
+        if not all(extent.isdecimal() or extent.isidentifier() for extent in extents):
+            raise CheckError(f"--shapes {text!r}: {shape!r} is no shape; write 2x3 or NxD")
+        found[name] = tuple(int(extent) if extent.isdecimal() else extent for extent in extents)
     return found
 
 

@@ -14,13 +14,15 @@ from ..symbolic import Unsupported, symbols
 from ..symbolic.comparison import Comparison, Different
 from ..symbolic.user_code import UserArray
 from ..terms import to_scalar
-from . import Result, check
+from . import CheckError, Result, check
+from .all_shapes import extents_named
 from .programs import ResultsDiffer, Undecided, run
 
 
 def check_jax(f: Callable[..., Any], *, shapes: Mapping[str, tuple[int, ...]], **question: Any) -> Result:
     """Is the derivative that JAX takes of f, by a custom_vjp where it has one, that of f? For plain jax.numpy functions
-    this proves JAX's own rules. Arguments as of `check`, without params. Needs `pip install "gradproof[jax]"`.
+    this proves JAX's own rules. Arguments as of `check`, without params; extents are numbers, else CheckError. Needs
+    `pip install "gradproof[jax]"`.
 
     The value that a custom_vjp's fwd returns must be that of the function, too.
     """
@@ -40,6 +42,8 @@ def checked_functions(
     f: Any, numpy_functions: Any, shapes: Mapping[str, tuple[int, ...]], question: Mapping[str, Any]
 ) -> Result:
     name = getattr(f, "__name__", type(f).__name__)
+    if named := extents_named(shapes):
+        raise CheckError(f"{name} has named extents, {', '.join(named)}: they are for NumPy functions only")
     integers = question.get("integers") or {}
     dtypes = ["int64" if n in integers else "float64" for n in shapes]
     try:

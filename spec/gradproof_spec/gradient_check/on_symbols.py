@@ -16,10 +16,10 @@ from ..symbolic import explore, symbols
 from ..symbolic.user_code import UserArray, scalar_symbol
 from ..terms import FALSE, Condition, Scalar, access, conjunction, conjuncts, to_condition
 from .programs import Program, Undecided, run
-from .question import CheckError, G, Question, told
-from .reference import gradient, weighted
+from .question import CheckError, Question, cotangents, tangent, told
+from .reference import LOCALLY_CONSTANT, gradient, postorder, weighted
 from .result import Result
-from .ties import Kind, Tie, settled
+from .ties import Kind, Tie, jump_of, settled, unified
 
 MOST_INTEGERS = 300  # assignments of the integer arguments
 RLIMIT = 100_000  # per query
@@ -50,7 +50,7 @@ def symbolic_arrays(question: Question) -> dict[str, Any]:
     found = {n: symbols(n, question.shapes[n], UserArray) for n in question.floats}
     found |= {n: scalar_symbol(n) for n in question.universal()}
     if question.way == "jvp":
-        found |= {f"d{n}": symbols(f"d{n}", question.shapes[n], UserArray) for n in question.floats}
+        found |= {tangent(n): symbols(tangent(n), question.shapes[n], UserArray) for n in question.floats}
     return found
 
 
@@ -82,11 +82,11 @@ def conditions_of(question: Question, arrays: Mapping[str, Any]) -> list[Conditi
 
 def assignments(question: Question) -> Iterator[dict[str, Any]]:
     """Every value of the integer arguments, those first in which indices coincide."""
-    names = list(question.integers)
+    names, count = list(question.integers), question.count_of_assignments()
+    if count > MOST_INTEGERS:
+        raise Undecided(f"the integer arguments have {count} values; at most {MOST_INTEGERS}")
     sizes = [prod(question.shapes[n]) for n in names]
     ranges = [range(*question.integers[n]) for n, size in zip(names, sizes, strict=True) for _ in range(size)]
-    if prod(map(len, ranges)) > MOST_INTEGERS:
-        raise Undecided(f"the integer arguments have {prod(map(len, ranges))} values; at most {MOST_INTEGERS}")
     for values in itertools.product(*ranges):
         found, at = {}, 0
         for n, size in zip(names, sizes, strict=True):
@@ -128,6 +128,7 @@ def prepare(question: Question, integers: dict[str, Any]) -> Checked | Result:
 
 
 def read_as(checked: Checked, program: Program) -> None:
+    checked.assumptions += [line for line in program.notes if line not in checked.assumptions]
     for written, meant in sorted(program.decimals.items()):
         line = f"the constant {written} is read as {meant}"
         if line not in checked.assumptions and str(meant) != written:
@@ -137,16 +138,17 @@ def read_as(checked: Checked, program: Program) -> None:
 def run_backward(checked: Checked) -> Result | None:
     question = checked.question
     shapes = [x.shape for x in checked.forward.results]
-    g = [symbols(G if len(shapes) == 1 else f"g{k}", shape, UserArray) for k, shape in enumerate(shapes)]
+    g_names = cotangents(len(shapes))
+    g = [symbols(n, shape, UserArray) for n, shape in zip(g_names, shapes, strict=True)]
     if question.way == "vjp":
-        checked.symbols |= {G if len(shapes) == 1 else f"g{k}": x for k, x in enumerate(g)}
+        checked.symbols |= dict(zip(g_names, g, strict=True))
     every = {**checked.symbols, **checked.integers}
     program = run(lambda: question.cotangents(every, g, len(g) == 1), checked.hypotheses, checked.solver)
     read_as(checked, program)
     of_jvp = ["dy"] if len(shapes) == 1 else [f"dy{k}" for k in range(len(shapes))]
     names = question.floats if question.way == "vjp" else of_jvp
     expected = [question.shapes[n] for n in question.floats] if question.way == "vjp" else shapes
-    prefix = G if question.way == "vjp" else ""
+    prefix = "g" if question.way == "vjp" else ""
     for n, array, shape in zip(names, program.results, expected, strict=True):
         if array is None:
             text = f"{prefix}{n} is None but must be an array of shape {shape}."
@@ -154,21 +156,22 @@ def run_backward(checked: Checked) -> Result | None:
         if array.shape != shape:
             return told(question, Verdict.REFUTED, f"{prefix}{n} has shape {array.shape}, must have {shape}.", checked)
         checked.got.append((f"{prefix}{n}", array))
-    checked.outputs, jumps = settled(checked.outputs, checked.hypotheses, checked.solver)
-    for pair in jumps:
+    variables = [t for n in question.floats for t in plain(checked.symbols[n]).ravel()]
+    checked.outputs, jumps = settled(unified(checked.outputs, variables), variables, checked.hypotheses, checked.solver)
+    terms = [t for t in postorder(checked.outputs) if isinstance(t, Scalar)]
+    roundings = [jump_of(t) for t in terms if t.op == "function" and t.args[0] in LOCALLY_CONSTANT]
+    for pair in dict.fromkeys([*jumps, *roundings]):
         tie = Tie(pair, Kind.KINK)
         checked.jumps.append(tie.off)
         checked.jumping.append(tie)
-        how = "compared with differences, not proved" if question.way == "vjp" else "neither proved nor compared"
-        text = f"where the forward has a value of its own: there {how}"
-        checked.assumptions.append(f"off {tie}, {text}")
-    variables = [t for n in question.floats for t in plain(checked.symbols[n]).ravel()]
+        what = "rounding jumps" if pair in roundings else "the forward may have a value of its own"
+        checked.assumptions.append(f"off {tie}, where {what}: there compared with differences, not proved")
     if question.way == "vjp":
         weights = [t for x in g for t in plain(x).ravel()]
         slopes = gradient(weighted(checked.outputs, weights), variables)
         checked.want = [filled(plain(checked.symbols[n]), slopes) for n in question.floats]
     else:
-        tangents = [t for n in question.floats for t in plain(checked.symbols[f"d{n}"]).ravel()]
+        tangents = [t for n in question.floats for t in plain(checked.symbols[tangent(n)]).ravel()]
         at = 0
         for shape in shapes:
             want = np.empty(shape, dtype=object)

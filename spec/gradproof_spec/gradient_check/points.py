@@ -12,6 +12,7 @@ import numpy as np
 
 from ..terms import Scalar, subterms
 from .evaluation import DIGITS, Pair, Point, elements
+from .question import is_direction
 
 SMALL = (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 3.0)
 MAGNITUDES = (1.0, 0.1, 10.0, 1e-3, 100.0, 1e3, 1e-8, 1e6, 750.0, 1e-18)
@@ -30,7 +31,8 @@ def candidates(shapes: Mapping[str, tuple[int, ...]], pairs: Sequence[Pair], sym
     rng = random.Random(seed)
 
     def arrays(number: Callable[[], float]) -> Arrays:
-        return {n: np.array([number() for _ in range(prod(s))], dtype=float).reshape(s) for n, s in shapes.items()}
+        point = {n: np.array([number() for _ in range(prod(s))], dtype=float).reshape(s) for n, s in shapes.items()}
+        return with_direction(point, 1.0) if not any(np.any(x) for n, x in point.items() if is_direction(n)) else point
 
     def tried(make: Callable[[], Arrays], count: int) -> Iterator[Arrays]:
         for _ in range(count):
@@ -41,7 +43,8 @@ def candidates(shapes: Mapping[str, tuple[int, ...]], pairs: Sequence[Pair], sym
                     break
 
     yield from tried(lambda: arrays(lambda: 0.0), 1)
-    yield from tried(lambda: arrays(lambda: rng.choice((-1.0, 0.0, 1.0))), PER_KIND)
+    yield from tried(lambda: with_direction(arrays(lambda: rng.choice((-1.0, 0.0, 1.0))), 1.0), PER_KIND // 2)
+    yield from tried(lambda: arrays(lambda: rng.choice((-1.0, 0.0, 1.0))), PER_KIND // 2)
     yield from tried(lambda: arrays(lambda: rng.choice(SMALL)), PER_KIND)
     yield from tried(lambda: arrays(lambda: abs(rng.choice(SMALL)) + 0.5), 2)
     for value in (1.0, -2.0):
@@ -49,6 +52,8 @@ def candidates(shapes: Mapping[str, tuple[int, ...]], pairs: Sequence[Pair], sym
     for magnitude in MAGNITUDES:
         yield from tried(lambda m=magnitude: arrays(lambda: rng.gauss(0, 1) * m), 2)  # type: ignore[misc]
         yield from tried(lambda m=magnitude: arrays(lambda: abs(rng.gauss(0, 1)) * m), 1)  # type: ignore[misc]
+    yield from tried(lambda: with_direction(arrays(lambda: 0.0), 0.0), 1)
+    yield from tried(lambda: with_direction(arrays(lambda: rng.choice(SMALL)), 0.0), 3)
     for pair in list(pairs)[:MOST_PAIRS]:
         for _ in range(PER_PAIR):
             start = next(tried(lambda: arrays(lambda: rng.choice(SMALL) * rng.choice((1.0, 1.0, 30.0))), 1), None)
@@ -63,6 +68,11 @@ def candidates(shapes: Mapping[str, tuple[int, ...]], pairs: Sequence[Pair], sym
                 point[name][index] += step
                 if inside(point):
                     yield point
+
+
+def with_direction(point: Arrays, value: float) -> Arrays:
+    """The point with all cotangents and tangents of this value."""
+    return {n: np.full_like(x, value) if is_direction(n) else x for n, x in point.items()}
 
 
 def tied_values(shapes: Mapping[str, tuple[int, ...]], pair: Pair, symbols: Mapping[str, Any],

@@ -46,13 +46,14 @@ class Program:
 
     results: the arrays of terms that it returns, None where it returns None. needs: what must hold for it to be defined
     that is not known to hold, each with the kind of operation that needs it. decimals: constants that were read as the
-    decimal or the number that their author wrote.
+    decimal or the number that their author wrote. notes: what else is assumed.
     """
 
     results: list[Any]
     needs: list[tuple[str, Condition]]
     decimals: dict[str, Fraction | Scalar] = field(default_factory=dict)
     paths: int = 1
+    notes: list[str] = field(default_factory=list)
 
     def terms(self) -> list[Scalar]:
         return [t for array in self.results if array is not None for t in array.ravel()]
@@ -85,7 +86,9 @@ def run(
         if array is not None:
             for i in np.ndindex(*array.shape):
                 array[i] = simplified(to_scalar(array[i]))
-    return Program(results, list(needs), dict(exploration.decimal_constants), len(exploration.paths))
+    return Program(
+        results, list(needs), dict(exploration.decimal_constants), len(exploration.paths), list(exploration.notes)
+    )
 
 
 def simplified(t: Scalar) -> Scalar:

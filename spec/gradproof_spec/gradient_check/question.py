@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import prod
 from typing import Any
 
 from ..obligations import Verdict
+from ..terms import Term
 from .programs import ResultsDiffer
 from .result import Result, lines, place_of, text_of
 
 UNIVERSAL = ("real", "positive")
-G = "g"
+# In the terms the cotangent is "g " ("g0 ", ... of several outputs), the tangent of x "dx ": no argument is so named.
 
 
 class CheckError(ValueError):
@@ -31,10 +34,21 @@ class Question:
     domain: Callable[..., Any] | None
     residuals: bool
     surrogate: Callable[..., Any] | None
+    shown: set[tuple[Term, ...]] = field(default_factory=set)  # what was proved for one assignment of the integers
 
     @property
     def floats(self) -> list[str]:
         return [n for n in self.shapes if n not in self.integers]
+
+    def count_of_assignments(self) -> int:
+        return prod(len(range(*limits)) ** prod(self.shapes[n]) for n, limits in self.integers.items())
+
+    def key(self, name: str) -> str:
+        """In a counterexample: g, g0, dx; where an argument has that name, cotangent, cotangent0, tangent of x."""
+        short = name.strip()
+        if short == name or short not in {*self.shapes, *self.params}:
+            return short
+        return f"cotangent{short[1:]}" if is_cotangent(name) else f"tangent of {short[1:]}"
 
     def numbers(self) -> dict[str, Any]:
         return {n: v for n, v in self.params.items() if v not in UNIVERSAL}
@@ -64,7 +78,7 @@ class Question:
         assert self.backward is not None
         arguments, keywords = self.arguments(arrays), self.keywords(arrays)
         if self.way == "jvp":
-            tangents = [arrays[f"d{n}"] if n not in self.integers else None for n in self.shapes]
+            tangents = [arrays[tangent(n)] if n not in self.integers else None for n in self.shapes]
             result = self.backward(tuple(arguments), tuple(tangents), **keywords)
             return list(result) if isinstance(result, (tuple, list)) else [result]
         given = g[0] if single else tuple(g)
@@ -81,8 +95,21 @@ class Question:
         return found
 
 
+def tangent(name: str) -> str:
+    return f"d{name} "
+
+
+def cotangents(outputs: int) -> list[str]:
+    return ["g "] if outputs == 1 else [f"g{k} " for k in range(outputs)]
+
+
 def is_cotangent(name: str) -> bool:
-    return name == G or (name[:1] == G and name[1:].isdigit())
+    return name[:1] == "g" and name[-1:] == " "
+
+
+def is_direction(name: str) -> bool:
+    """A cotangent or a tangent."""
+    return name[-1:] == " "
 
 
 def told(question: Question, verdict: Verdict, what: str, checked: Any, arrays: Mapping[str, Any] | None = None,
@@ -97,6 +124,7 @@ def told(question: Question, verdict: Verdict, what: str, checked: Any, arrays: 
         "jvp": "the tangent is the derivative of the forward in the given direction",
         "none": "the forward is defined",
     }[question.way]
+    arrays = {question.key(n): x for n, x in (arrays or {}).items()}
     text = [f"{verdict}  {question.name()}"]
     text += ["", f"  {what}"] if what else []
     text += ["", f"  claim    {claim}", f"  over     {over}", f"  forward  {place_of(question.forward)}"]
@@ -105,4 +133,10 @@ def told(question: Question, verdict: Verdict, what: str, checked: Any, arrays: 
     if arrays:
         text += lines("counterexample", [f"{n} = {text_of(x)}" for n, x in arrays.items()])
     text += lines("assuming", assumptions)
-    return Result(verdict, "\n".join(text), over, dict(arrays or {}), tuple(assumptions))
+    assumptions = [readable(line) for line in assumptions]
+    return Result(verdict, readable("\n".join(text)), over, arrays, tuple(assumptions))
+
+
+def readable(text: str) -> str:
+    """Without the space in the names of cotangents."""
+    return re.sub(r"\b(g\d*|d\w+) (?=[\[·),/]|$| [-+<≤=≠])", r"\1", text, flags=re.MULTILINE)

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Sequence
 from ..derivative import DERIVATIVES
 from ..terms import MINUS_ONE, ONE, ZERO, Scalar, Term, to_scalar, where
 
+LOCALLY_CONSTANT = ("floor", "nint")  # but where they jump: ties.py leaves that out
+
 
 def postorder(terms: Iterable[Term]) -> list[Term]:
     """Every subterm once, after all of its own subterms. Without recursion: sums may be long."""
@@ -47,12 +49,12 @@ def gradient(value: Scalar, variables: Sequence[Scalar]) -> dict[Scalar, Scalar]
             flow(a[1], s * a[0])
         elif t.op == "reciprocal":
             flow(a[0], MINUS_ONE * s * t * t)
-        elif t.op == "function":
+        elif t.op == "function" and a[0] not in LOCALLY_CONSTANT:
             flow(a[1], s * DERIVATIVES[a[0]](a[1]))
         elif t.op == "where":
             flow(a[1], where(a[0], s, ZERO))
             flow(a[2], where(a[0], ZERO, s))
-        elif t.op not in ("access", "number", "constant", "indicator", "integer"):
+        elif t.op not in ("access", "number", "constant", "indicator", "integer", "function"):
             raise ValueError(f"no derivative rule for {t.op}")
     return {x: adjoint.get(x, ZERO) for x in variables}
 

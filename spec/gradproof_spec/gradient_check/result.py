@@ -19,7 +19,9 @@ class Result:
     """verdict      PROVED, REFUTED, UNKNOWN, VACUOUS or UNSUPPORTED
     message         the whole text, what is wrong first
     over            what the verdict ranges over
-    counterexample  name -> array: the input (g is the cotangent, dx a tangent) at which the gradient is wrong
+    counterexample  name -> array: the input at which the gradient is wrong, with the cotangent g (g0, ... of several
+                    outputs) or the tangents dx; an argument of that name has it, and then these are called cotangent
+                    (cotangent0, ...) and "tangent of x"
     assumptions     off which ties, which constants were read as what, which parameters are universal
     script          a NumPy program that shows the counterexample, where there is one
     """
@@ -102,11 +104,11 @@ import numpy as np
 {sources}
 
 inputs = {{{inputs}}}
-g = {g}
+cotangent = {g}
 
 
 def value(*xs):
-    return np.sum(g * np.asarray({forward}))
+    return np.sum(cotangent * np.asarray({forward}))
 
 
 arguments = list(inputs.values())

@@ -184,11 +184,21 @@ class ObjectArray(np.ndarray):
         if kwargs.get("casting", "same_kind") != "same_kind" and function is not np.copyto:
             raise Unsupported(f"{name}: casting= is not modelled")
         convert: Callable[[Any], Any] = _decimals_of_narrow_floats
+        if function in CONTRACTING and (out := kwargs.pop("out", None)) is not None:  # not lifted: it is written into
+            result = self.__array_function__(function, types, args, kwargs)
+            if np.shape(result) != out.shape or _dtype(out) != OBJECT:
+                raise Unsupported(f"{name}: out= of shape {out.shape} and dtype {out.dtype}")
+            np.copyto(out.view(np.ndarray), self._raw(result))
+            return out
         if function in CONTRACTING:
             if all(self._is_boolean(x) for x in args if isinstance(x, np.ndarray)):
                 raise Unsupported(f"{name} of Boolean arrays only")
             def convert(x: np.ndarray) -> np.ndarray:
-                return self._lifted(self._raw(x)).view(type(self))
+                return self._lifted(self._raw(x)).view(type(self))._of_dtype(x)  # type: ignore[no-any-return]
+            if function is np.tensordot:  # its axes may be arrays
+                args, kwargs = (*_mapped(convert, args[:2]), *args[2:]), {
+                    k: v if k == "axes" else _mapped(convert, v) for k, v in kwargs.items()}
+                return self._wrap(super().__array_function__(function, types, args, kwargs))
         return self._wrap(super().__array_function__(function, types, _mapped(convert, args), _mapped(convert, kwargs)))
 
     # ---- indexing
@@ -211,6 +221,10 @@ class ObjectArray(np.ndarray):
             self._scatter(target, key, raw, lambda old, guard, new: self._function("choose")(guard, new, old))
         else:
             target[key] = raw[()] if isinstance(raw, np.ndarray) and raw.ndim == 0 else raw
+
+    def _of_dtype(self, x: np.ndarray) -> Any:
+        """This array, made of x by lifting its elements."""
+        return self
 
     def _is_symbolic_mask(self, key: Any) -> bool:
         return isinstance(key, ObjectArray) and key.size > 0 and self._is_boolean(self._raw(key))
@@ -283,8 +297,7 @@ class ObjectArray(np.ndarray):
         return np.positive(result, out=(out,)) if out is not None else result
 
     def dot(self, other: Any, out: Any = None) -> Any:
-        self._check_method("dot", None, out, {})
-        return np.dot(self, other)
+        return np.dot(self, other, out=out)
 
     def trace(self, offset: Any = 0, axis1: Any = 0, axis2: Any = 1, dtype: Any = None, out: Any = None) -> Any:
         self._check_method("trace", dtype, out, {})

@@ -12,11 +12,36 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..derivative import is_linear
-from ..normal_form import Normalizer, TooLarge, ZeroDivisor, clear_denominators
+from ..normal_form import (
+    Normalizer,
+    Polynomial,
+    TooLarge,
+    ZeroDivisor,
+    add,
+    clear_denominators,
+    merge_monomials,
+    multiply,
+    normal_form,
+    power,
+)
 from ..solver import Solver
-from ..terms import FALSE, TRUE, Condition, Scalar, Term, equal, replace, subterms, to_scalar
+from ..terms import (
+    FALSE,
+    ONE,
+    TRUE,
+    Condition,
+    Scalar,
+    Term,
+    equal,
+    function,
+    product_factors,
+    replace,
+    subterms,
+    to_scalar,
+)
 
 MOST_SPLITS = 400
+MOST_ROUNDS = 8  # of rewriting with identities
 
 
 class Different(Exception):
@@ -63,33 +88,71 @@ class Comparison:
         return sorted(found, key=lambda x: x.digest)  # type: ignore[arg-type]
 
     def _require(self, a: Scalar, b: Scalar, known: tuple[Condition, ...]) -> None:
-        if a == b or is_zero(a - b):
-            return
-        if is_piecewise_linear(a) and is_piecewise_linear(b):
-            answer = self.solver.valid(known, equal(a, b))
-            if answer is True:
+        while not (a == b or is_zero(a - b)):
+            if is_piecewise_linear(a) and is_piecewise_linear(b):
+                answer = self.solver.valid(known, equal(a, b))
+                if answer is True:
+                    return
+                if answer is False:
+                    raise Different(f"{a}  is not  {b}")
+            condition = innermost_condition(a, b)
+            if condition is None:
+                if self.solver.valid(known, equal(a, b)) is not True:
+                    raise Different(f"{a}  is not  {b}    where  {', '.join(map(str, known)) or 'always'}")
                 return
-            if answer is False:
-                raise Different(f"{a}  is not  {b}")
-        self.splits += 1
-        if self.splits > self.most_splits:
-            raise Different("too many cases")
-        condition = innermost_condition(a, b)
-        if condition is None:
-            if self.solver.valid(known, equal(a, b)) is not True:
-                raise Different(f"{a}  is not  {b}    where  {', '.join(map(str, known)) or 'always'}")
-            return
-        for side in (condition, ~condition):
-            if self.solver.satisfiable([*known, side]) is not False:
-                x, y = decided(a, condition, side == condition), decided(b, condition, side == condition)
-                self._require(x, y, (*known, side))
+            sides = [c for c in (condition, ~condition) if self.solver.satisfiable([*known, c]) is not False]
+            if not sides:
+                return
+            if len(sides) == 2:  # where one side cannot hold, there is no other case
+                self.splits += 1
+                if self.splits > self.most_splits:
+                    raise Different("too many cases")
+                self._require(decided(a, condition, True), decided(b, condition, True), (*known, condition))
+            last = sides[-1] == condition
+            a, b, known = decided(a, condition, last), decided(b, condition, last), (*known, sides[-1])
 
 
 def is_zero(t: Scalar) -> bool:
     try:
-        return not clear_denominators(Normalizer(opaque_choices=True)(t))
+        p = clear_denominators(Normalizer(opaque_choices=True)(t))
+        return not p or not with_identities(p)
     except (TooLarge, ZeroDivisor):
         return False
+
+
+def with_identities(p: Polynomial) -> Polynomial:
+    """p with sin(u)^2 = 1 - cos(u)^2 and exp(log(z) / q)^q = z, which holds where log z is defined."""
+    for _ in range(MOST_ROUNDS):
+        result: Polynomial = {}
+        for f, c in p.items():
+            rest, factors = f.monomial, []
+            for atom, e in f.monomial:
+                q, value = power_known(atom)
+                if q and e >= q:
+                    rest = merge_monomials(rest, ((atom, -q * (e // q)),))
+                    factors.append(power(value, e // q))
+            term: Polynomial = {f._replace(monomial=rest): c}
+            for factor in factors:
+                term = multiply(term, factor)
+            result = add(result, term)
+        if result == p:
+            return p
+        p = result
+    return p
+
+
+def power_known(atom: Scalar) -> tuple[int, Polynomial]:
+    """(q, atom^q) if a power of the atom is known, else (0, {})."""
+    if atom.op != "function" or atom.args[0] not in ("sin", "exp"):
+        return 0, {}
+    if atom.args[0] == "sin":
+        return 2, normal_form(ONE - function("cos", atom.args[1]) * function("cos", atom.args[1]))
+    factors = product_factors(atom.args[1])
+    numbers = [x.args[0] for x in factors if x.op == "number"]
+    logs = [x for x in factors if x.op == "function" and x.args[0] == "log"]
+    if len(factors) == 2 and numbers and logs and numbers[0].numerator == 1 and numbers[0].denominator > 1:
+        return numbers[0].denominator, normal_form(logs[0].args[1])
+    return 0, {}
 
 
 def only(t: Scalar, unit: Scalar, names: frozenset[str]) -> Scalar:

@@ -15,7 +15,7 @@ from ..terms import FALSE, TRUE, Condition, Scalar
 from .array import SymbolicArray, intercepting
 from .ledger import Ledger, SideCondition
 from .meanings import Unsupported
-from .user_functions import users_code
+from .user_calculus import users_code
 
 Decision = tuple[Condition, bool]
 MOST_BRANCHES = 64  # that one run of users' code may open: each is one more path at least
@@ -37,6 +37,7 @@ class Exploration:
     complete: bool = True
     reason: str = ""
     decimal_constants: dict[str, Fraction | Scalar] = field(default_factory=dict)  # floats that were read as decimals
+    notes: dict[str, None] = field(default_factory=dict)  # of the ledgers
 
 
 def explore(function: Callable[[], Any], hypotheses: Sequence[Condition] = (), max_paths: int = 1000,
@@ -57,6 +58,7 @@ def explore(function: Callable[[], Any], hypotheses: Sequence[Condition] = (), m
         found.paths.append(run.execute(function, catch))
         pending.extend(run.alternatives)
         found.decimal_constants |= run.ledger.decimal_constants
+        found.notes |= run.ledger.notes
     return found
 
 

@@ -37,6 +37,7 @@ class Ledger:
     conditions: list[Condition] = field(default_factory=list)  # decided so far, in order
     side_conditions: dict[SideCondition, None] = field(default_factory=dict)  # a dict: ordered, without repeats
     decimal_constants: dict[str, Fraction | Scalar] = field(default_factory=dict)  # floats read as what they stand for
+    notes: dict[str, None] = field(default_factory=dict)  # what is assumed besides
     refused: list[Exception] = field(default_factory=list)  # every Unsupported that was raised
     partitions: dict[Condition, tuple[Condition, ...]] = field(default_factory=dict)  # of which exactly one holds
 

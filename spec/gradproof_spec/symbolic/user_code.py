@@ -33,6 +33,7 @@ from numpy import (
     zeros,
     zeros_like,
 )
+from numpy.lib.array_utils import byte_bounds
 
 from ..terms import Scalar
 from .array import (
@@ -41,9 +42,11 @@ from .array import (
     CONTRACTING,
     MOVING,
     OBJECT,
+    REDUCTIONS,
     ObjectArray,
     Place,
     SymbolicArray,
+    _axes,
     _dtype,
     _machine_booleans,
     _mapped,
@@ -63,16 +66,17 @@ NO_NUMBER = ("float(), int(), math.*, .item() or .tolist() of symbols: keep them
              "cannot hold them: make it with np.zeros, np.empty or np.full")
 FLOATS_INTO_INTEGERS = ("floats written into an integer or Boolean array are truncated by NumPy: make it an array of "
                         "floats, with dtype=float or .astype(float)")
+BOOLEAN_MEANINGS = {  # of arrays of truth values only: the result is one, too
+    np.add: np.logical_or, np.maximum: np.logical_or, np.fmax: np.logical_or, np.multiply: np.logical_and,
+    np.minimum: np.logical_and, np.fmin: np.logical_and}
 SUMMING = frozenset({np.sum, np.prod, np.mean, np.var, np.std, np.cumsum, np.cumprod, np.any, np.all})
 JOINING = frozenset({np.concatenate, np.stack, np.vstack, np.hstack, np.dstack, np.column_stack, np.append})
 REMEDIES = {
-    **dict.fromkeys(("isclose", "allclose", "array_equal", "array_equiv", "unique", "isin"),
+    **dict.fromkeys(("array_equiv", "unique", "isin"),
                     "compare with <, <= or ==, or compute the condition from the indices"),
     **dict.fromkeys(("percentile", "quantile", "nanpercentile", "partition", "argpartition", "digitize", "searchsorted",
                      "histogram", "lexsort"), "use np.sort, np.argsort or comparisons"),
-    **dict.fromkeys(("floor", "ceil", "trunc", "rint", "round", "around", "fix", "modf", "floor_divide", "remainder",
-                     "fmod", "divmod"),
-                    "it jumps at the integers and its derivative is 0: pass the rounded values as an argument"),
+    **dict.fromkeys(("modf", "divmod"), "use np.trunc, np.floor_divide and np.remainder"),
     **dict.fromkeys(("nansum", "nanmean", "nanmax", "nanmin", "nanstd", "nanvar", "nanprod"),
                     "nothing is nan here: use the function without nan"),
     "arctan2": "use np.arctan of the quotient", "interp": "write it with comparisons and np.where",
@@ -168,8 +172,14 @@ class PlainUserArray(SymbolicArray):
         if np.dtype(dtype).kind != "i" or name not in ("np.sum", "np.prod", "np.cumsum", "np.cumprod"):
             raise Unsupported(f"{name}: dtype={dtype} is not modelled: leave it out, or use .astype(...)")
 
+    def _of_dtype(self, x: np.ndarray) -> Any:
+        self._declared = np.dtype(dtype_of(x))
+        return self
+
     # ---- ufuncs
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if ufunc in (np.equal, np.not_equal) and any(x is None for x in inputs):
+            return np.full(np.shape(inputs[0 if inputs[1] is None else 1]), ufunc is np.not_equal)
         if ufunc.types == ["O" * ufunc.nin + "->" + "O" * ufunc.nout]:
             return self._call_each(ufunc, method, inputs, kwargs)
         dtype, out = kwargs.pop("dtype", None), kwargs.get("out", (None,))[0]
@@ -183,6 +193,9 @@ class PlainUserArray(SymbolicArray):
         if ufunc not in (*USERS_ARITHMETIC, *USERS_LOGIC, *COMPARISON, np.matmul, np.vecdot):
             raise Unsupported(f"np.{ufunc.__name__} is not modelled: write it with the functions of calculus")
         kind = _result_dtype(ufunc, method, numbers)
+        if kind == BOOLEAN and method == "__call__" and dtype is None and ufunc in BOOLEAN_MEANINGS and all(
+                x._declared == BOOLEAN for x in inputs if isinstance(x, PlainUserArray)):
+            return BOOLEAN_MEANINGS[ufunc](*inputs, **kwargs)
         if dtype is not None and np.dtype(dtype) != OBJECT:
             wanted = np.dtype(dtype)
             if wanted == BOOLEAN and ufunc in LOGIC:
@@ -195,9 +208,18 @@ class PlainUserArray(SymbolicArray):
             raise Unsupported(f"np.{ufunc.__name__}.{method}: a float as initial= of integers")
         if ufunc is np.power and kind.kind == "i" and _may_be_negative(inputs[1]):
             raise ValueError("Integers to negative integer powers are not allowed.")
-        if isinstance(out, PlainUserArray) and out.declared.kind in "iu" and kind.kind == "f":
+        if isinstance(out, PlainUserArray) and out.declared.kind in "iub" and kind.kind == "f":
             raise Unsupported(f"np.{ufunc.__name__} into an integer array: {FLOATS_INTO_INTEGERS}")
-        lift = isinstance(out, PlainUserArray) and out.size > 0 and out._declared not in (None, BOOLEAN)
+        if (kind.kind == "f" and ufunc in (np.floor_divide, np.remainder, np.fmod)) or (
+                kind.kind in "iub" and ufunc in (np.floor, np.ceil, np.trunc)):
+            if method != "__call__" or kwargs.keys() - {"out"} or not isinstance(out, (PlainUserArray, type(None))):
+                raise Unsupported(f"np.{ufunc.__name__}: {method} and keywords are not modelled")
+            result = _divided(ufunc, *inputs)
+            if out is None:
+                return result
+            out[...] = result
+            return out
+        lift = isinstance(out, PlainUserArray) and out._declared is not None and out._declared != BOOLEAN
         result = super().__array_ufunc__(ufunc, method, *inputs, **kwargs)
         if out is not None:
             if lift:
@@ -216,9 +238,17 @@ class PlainUserArray(SymbolicArray):
             if len(kinds) > 1:
                 raise Unsupported("a function of elements that returns integers for some and floats for others, "
                                   "which np.vectorize truncates: return floats everywhere (0.0 instead of 0)")
-            cells = _without_nesting(_objects(y).copy())
+            cells = _without_nesting(_objects(y).copy("K"))
             made.append(cells.view(type(self)).as_declared(kinds.pop() if kinds else FLOAT, scalar=True))
         return tuple(made) if isinstance(results, tuple) else made[0]
+
+    def _reduce(self, ufunc: np.ufunc, method: str, raw: Any, *more: Any, axis: Any = 0, keepdims: bool = False,
+                initial: Any = None) -> Any:
+        result = super()._reduce(ufunc, method, raw, *more, axis=axis, keepdims=keepdims, initial=initial)
+        if ufunc not in REDUCTIONS or method != "reduce" or np.ndim(result) < 2:
+            return result
+        axes, one = _axes(axis, raw.ndim), slice(1) if keepdims else 0
+        return in_order_of(raw[tuple(one if d in axes else slice(None) for d in range(raw.ndim))], result)
 
     # ---- functions
     def __array_function__(self, function: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
@@ -227,8 +257,18 @@ class PlainUserArray(SymbolicArray):
         if function not in MOVING and function not in CONTRACTING and function not in self.own and function not in _OWN:
             raise Unsupported(f"np.{function.__name__} is not modelled: write it with elementwise functions, sums, "
                               f"sorting and indexing")
+        if function in (np.sum, np.mean) and not any(kwargs.get("where", True) is x for x in (True, np._NoValue)):
+            return _summed_where(function, *args, **kwargs)
+        if function in (np.dot, np.outer) and len(args) == 3:
+            args, kwargs = args[:2], {**kwargs, "out": args[2]}
+        if function in CONTRACTING and (kwargs.get("out") is not None or kwargs.get("dtype") is not None):
+            return self._into(function, types, args, kwargs)
         if (kwargs.get("dtype") is not None and function not in SUMMING) or kwargs.get("out") is not None:
             raise Unsupported(f"np.{function.__name__}: dtype= and out= are not modelled: use .astype(...)")
+        if function is np.einsum and _einsum_moves(args, kwargs):  # NumPy gives a view of its one operand
+            x = next(a for a in args if isinstance(a, PlainUserArray))
+            moved = np.einsum(*(x.view(np.ndarray) if a is x else a for a in args), **kwargs)
+            return self._wrap(moved).as_declared(x._declared)
         result = super().__array_function__(function, types, args, kwargs)
         if function in self.own or not isinstance(result, PlainUserArray):
             return result
@@ -246,6 +286,23 @@ class PlainUserArray(SymbolicArray):
                 map(_looks_integer, result.view(np.ndarray).ravel())):
             raise Unsupported(f"np.{function.__name__}: {FLOATS_INTO_INTEGERS}")
         return result
+
+    def _into(self, function: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
+        """np.einsum, np.dot with dtype= and out=."""
+        given = {k: v for k, v in kwargs.items() if k not in ("dtype", "out")}
+        out, dtype = kwargs.get("out"), kwargs.get("dtype")
+        if dtype is not None and np.dtype(dtype) != FLOAT:
+            raise Unsupported(f"np.{function.__name__}: dtype={dtype} is not modelled: use .astype(...)")
+        if out is not None and (not isinstance(out, PlainUserArray) or out.declared != FLOAT or any(
+                np.may_share_memory(out.view(np.ndarray), a) for a in leaves(args) if isinstance(a, np.ndarray))):
+            raise Unsupported(f"np.{function.__name__}: out= must be an array of floats of its own: np.empty(shape)")
+        result = self.__array_function__(function, types, args, given)
+        if out is None:
+            return result.astype(dtype)
+        if np.shape(result) != out.shape:
+            raise ValueError(f"np.{function.__name__}: out has shape {out.shape}, the result {np.shape(result)}")
+        out[...] = result
+        return out
 
     # ---- indexing
     def __getitem__(self, key: Any) -> Any:
@@ -277,6 +334,7 @@ class PlainUserArray(SymbolicArray):
         super().__setitem__(key, value)
 
     def _resolve(self, key: Any) -> tuple[Any, bool]:
+        key = tuple(map(_without_floats, key)) if isinstance(key, tuple) else _without_floats(key)
         for part in key if isinstance(key, tuple) else (key,):
             if isinstance(part, PlainUserArray) and part.size and part._declared is not None and (
                     part.declared.kind == "f"):
@@ -336,7 +394,9 @@ class PlainUserArray(SymbolicArray):
                 return numbers.astype(wanted)
             result = self._wrap(self._lifted(raw))
         elif wanted.kind == "f":
-            result = self._wrap(self._lifted(raw))
+            result = self._wrap(self._lifted(raw).copy(order))  # type: ignore[arg-type]
+            if wanted.itemsize < FLOAT.itemsize and Ledger.active is not None:
+                Ledger.active.notes[f"rounding to {wanted} changes nothing"] = None
         else:
             raise Unsupported(f"astype({wanted})")
         return result.as_declared(wanted, scalar=self.scalar) if isinstance(result, PlainUserArray) else result
@@ -347,6 +407,9 @@ class PlainUserArray(SymbolicArray):
 
     def take(self, indices: Any, axis: Any = None, out: Any = None, mode: str = "raise") -> Any:
         return _users_take(self, indices, axis, out, mode)
+
+    def round(self, decimals: Any = 0, out: Any = None) -> Any:
+        return np.round(self, decimals, out)
 
     def fill(self, value: Any) -> None:
         self[...] = value
@@ -466,6 +529,40 @@ def _upward(x: Any) -> Any:
     return type(x)(map(_upward, x)) if isinstance(x, (list, tuple)) else x
 
 
+def in_order_of(like: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """x with the order in memory that NumPy gives to what it makes of `like`: reshape depends on it."""
+    result = empty_like(like.view(np.ndarray), dtype=object)
+    result[...] = x
+    return result
+
+
+def _summed_where(function: Callable[..., Any], a: Any, axis: Any = None, *, where: Any, keepdims: bool = False,
+                  **unknown: Any) -> Any:
+    if unknown:
+        raise Unsupported(f"np.{function.__name__}: where= with {', '.join(sorted(unknown))}= is not modelled")
+    total = np.where(where, a, 0).sum(axis=axis, keepdims=keepdims)
+    if function is np.sum:
+        return total
+    return total / np.broadcast_to(np.where(where, 1.0, 0.0), np.shape(a)).sum(axis=axis, keepdims=keepdims)
+
+
+def _einsum_moves(args: Sequence[Any], kwargs: dict[str, Any]) -> bool:
+    """Whether it is of one operand and sums nothing: then NumPy gives a view."""
+    operands = [a for a in args if isinstance(a, np.ndarray)]
+    if len(operands) != 1 or operands[0].ndim == 0 or operands[0].size == 0 or kwargs.keys() - {"optimize"}:
+        return False
+    machine = empty(operands[0].shape)
+    cells: list[Any] = [machine if a is operands[0] else a for a in args]
+    return np.may_share_memory(np.einsum(*cells, **kwargs), machine)
+
+
+def _without_floats(part: Any) -> Any:
+    """NumPy reads an empty list as integers."""
+    if isinstance(part, list) and not any(True for _ in leaves(part)):
+        return array(part, dtype=np.intp)
+    return part
+
+
 class _Advanced:
     """An index with arrays in it: its parts, where they are, and the integers that they can mean."""
 
@@ -535,6 +632,16 @@ def _result_dtype(ufunc: np.ufunc, method: str, inputs: Sequence[Any]) -> np.dty
         return FLOAT
 
 
+def _divided(ufunc: np.ufunc, x: Any, *divisor: Any) -> Any:
+    """Rounding integers, or dividing reals with a rest."""
+    if ufunc not in (np.floor_divide, np.remainder, np.fmod):
+        return np.positive(x)
+    y = divisor[0]
+    if ufunc is np.floor_divide:
+        return np.floor(x / y)
+    return x - y * (np.floor if ufunc is np.remainder else np.trunc)(x / y)
+
+
 def _looks_integer(x: Any) -> bool:
     """Is it a choice between integer constants, whatever its dtype is?"""
     if isinstance(x, (bool, np.bool_, int, np.integer)) or USERS.is_truth(x):
@@ -559,7 +666,7 @@ def _cells(x: Any) -> Any:
     """An array whose elements are what Python code gets by reading x's elements."""
     if not isinstance(x, ObjectArray):
         return _objects(x)
-    cells = empty(x.shape, dtype=object)
+    cells = empty_like(x.view(np.ndarray), dtype=object)
     for i in np.ndindex(*x.shape):
         cells[i] = x[i]
     return cells
@@ -568,7 +675,10 @@ def _cells(x: Any) -> Any:
 # ---------------------------------------------------------------- making arrays
 def buffer(shape: Any, value: Any, dtype: Any) -> UserArray:
     """An array of floats that can hold symbols."""
-    result = empty(shape, dtype=object)
+    return _filled(empty(shape, dtype=object), value, dtype)
+
+
+def _filled(result: np.ndarray, value: Any, dtype: Any) -> UserArray:
     if value is not None:
         result[...] = USERS.ufunc("lift")(value)
     return result.view(UserArray).as_declared(np.dtype(dtype))  # type: ignore[no-any-return]
@@ -582,10 +692,10 @@ def made_array(x: Any, dtype: Any, copy: bool | None, original: Callable[..., An
             more["copy"] = copy
         result = original(x, dtype, **more)
         return _without_nesting(result).view(UserArray) if _dtype(result) == OBJECT else result
-    ndmin = more.pop("ndmin", 0)
+    ndmin, order = more.pop("ndmin", 0), more.pop("order", None) or "K"
     more.pop("subok", None)  # the class is kept
-    if more.pop("order", None) not in (None, "K", "C", "A") or any(v is not None for v in more.values()):
-        raise Unsupported("np.array, np.asarray: order= and like= are not modelled")
+    if order not in ("K", "C", "A") or any(v is not None for v in more.values()):
+        raise Unsupported("np.array, np.asarray: order='F' and like= are not modelled")
     if isinstance(x, ObjectArray):
         result = x if isinstance(x, PlainUserArray) else x.view(UserArray)
         if result.scalar:
@@ -593,8 +703,8 @@ def made_array(x: Any, dtype: Any, copy: bool | None, original: Callable[..., An
             result.flags.writeable = True
         if dtype is not None and np.dtype(dtype) not in (object, result.declared):
             result = result.astype(dtype)
-        elif copy:
-            result = result.copy()
+        elif copy or (order == "C" and not result.flags.c_contiguous):
+            result = result.copy(order)
     else:
         values = list(leaves(x))
         cells = _without_nesting(array(x))
@@ -615,11 +725,11 @@ def _filling(original: Callable[..., Any], value: Any) -> Callable[..., Any]:
     def make(shape: Any, dtype: Any = None, order: Any = "C", **more: Any) -> Any:
         if not _is_float(dtype) and np.dtype(dtype) != OBJECT:
             return original(shape, dtype, order, **more)
-        if order != "C" or any(v is not None for v in more.values()):
-            raise Unsupported(f"np.{original.__name__}: order=, device= and like= are not modelled")
+        if any(v is not None for v in more.values()):
+            raise Unsupported(f"np.{original.__name__}: device= and like= are not modelled")
         if np.dtype(dtype) == OBJECT:  # NumPy's own code
-            return original(shape, object).view(UserArray)
-        return buffer(shape, value, dtype)
+            return original(shape, object, order).view(UserArray)
+        return _filled(empty(shape, object, order), value, dtype)
     return make
 
 
@@ -643,25 +753,32 @@ def _filling_like(original: Callable[..., Any], value: Any) -> Callable[..., Any
 
 def filled_like(original: Callable[..., Any], value: Any, prototype: Any, dtype: Any = None, order: Any = "K",
                 subok: bool = True, shape: Any = None, *, device: Any = None) -> Any:
-    if order not in ("K", "C") or device is not None:
-        raise Unsupported(f"np.{original.__name__}: order= and device= are not modelled")
+    if device is not None:
+        raise Unsupported(f"np.{original.__name__}: device= is not modelled")
     wanted = np.dtype(dtype_of(prototype)) if dtype is None else np.dtype(dtype)
-    shape = np.shape(prototype) if shape is None else shape
-    if wanted == OBJECT:  # NumPy's own code
-        return empty(shape, dtype=object).view(UserArray)
-    if _is_float(wanted):
-        return buffer(shape, value, wanted)
-    return empty(shape, wanted) if value is None else full(shape, value, wanted)
+    cells = _objects(prototype) if isinstance(prototype, np.ndarray) else empty(np.shape(prototype), dtype=object)
+    if _is_float(wanted) or wanted == OBJECT:  # of objects: NumPy's own code
+        result = empty_like(cells, dtype=object, order=order, shape=shape)
+        return result.view(UserArray) if wanted == OBJECT else _filled(result, value, wanted)
+    result = empty_like(cells, dtype=wanted, order=order, shape=shape)
+    if value is not None:
+        result[...] = value
+    return result
 
 
 def full_of(prototype: Any, fill_value: Any, dtype: Any = None, order: Any = "K", subok: bool = True,
             shape: Any = None, *, device: Any = None) -> Any:
-    if order not in ("K", "C") or device is not None:
-        raise Unsupported("np.full_like: order= and device= are not modelled")
+    if device is not None:
+        raise Unsupported("np.full_like: device= is not modelled")
     wanted = np.dtype(dtype_of(prototype)) if dtype is None else np.dtype(dtype)
     if wanted.kind in "iub" and common_dtype([fill_value]).kind == "f":
         raise Unsupported(f"np.full_like: {FLOATS_INTO_INTEGERS}")
-    return _full(np.shape(prototype) if shape is None else shape, fill_value, wanted)
+    filled = _full(np.shape(prototype) if shape is None else shape, fill_value, wanted)
+    if not isinstance(filled, UserArray):
+        return filled
+    result = filled_like(empty_like, None, prototype, wanted, order, subok, shape)
+    result.view(np.ndarray)[...] = filled.view(np.ndarray)
+    return result
 
 
 def _array(x: Any, dtype: Any = None, *, copy: bool | None = True, **more: Any) -> Any:
@@ -672,6 +789,9 @@ def _array(x: Any, dtype: Any = None, *, copy: bool | None = True, **more: Any) 
 
 def _asarray(original: Callable[..., Any]) -> Callable[..., Any]:
     def make(x: Any, dtype: Any = None, order: Any = None, **more: Any) -> Any:
+        if not isinstance(x, np.ndarray) and hasattr(x, "__array_interface__") and isinstance(
+                base := getattr(x, "base", None), PlainUserArray):  # from as_strided
+            return _strided(original(x), base)
         if original is ascontiguousarray and has_symbols(x):
             result = made_array(x, dtype, None)
             return np.atleast_1d(result if result.flags.c_contiguous else result.copy())
@@ -682,6 +802,16 @@ def _asarray(original: Callable[..., Any]) -> Callable[..., Any]:
             return _without_nesting(result).view(UserArray) if _dtype(result) == OBJECT else result
         return made_array(x, dtype, more.pop("copy", None), **({} if order is None else {"order": order}), **more)
     return make
+
+
+def _strided(cells: np.ndarray, base: PlainUserArray) -> Any:
+    owner: Any = base
+    while isinstance(owner.base, np.ndarray):
+        owner = owner.base
+    (low, high), (start, end) = byte_bounds(cells), byte_bounds(owner.view(np.ndarray))
+    if low < start or high > end:
+        raise Unsupported("as_strided beyond the memory of the array")
+    return cells.view(UserArray).as_declared(base._declared)
 
 
 def _users_take(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "raise") -> Any:

@@ -17,6 +17,7 @@ from .user_code import (
     dtype_of,
     filled_like,
     full_of,
+    in_order_of,
     made_array,
     users_code,
 )
@@ -61,7 +62,7 @@ def where(self: PlainUserArray, condition: Any, *branches: Any) -> Any:
         return result
     if kind != BOOLEAN:
         result = _objects(self._function("lift")(result.view(np.ndarray))).view(UserArray)
-    result = result.copy()
+    result = result.copy("K")
     result.flags.writeable = True
     return result.as_declared(kind)
 
@@ -149,7 +150,7 @@ def nan_to_num(self: PlainUserArray, x: Any, copy: bool = True, nan: Any = 0.0, 
             if limit is None:
                 raise Unsupported(f"np.nan_to_num of values that may be infinite: give {name}=")
             result = np.where(is_limit, limit, result)
-    return result.copy()
+    return result.copy("K")
 
 
 @means(np.isneginf)
@@ -202,13 +203,12 @@ def full_of_array(self: PlainUserArray, a: Any, fill_value: Any, *args: Any, **k
 
 @means(np.copy)
 def copy(self: PlainUserArray, a: Any, order: str = "K", subok: bool = False) -> Any:
-    result = made_array(a, None, True)
-    return result
+    return made_array(a, None, True, order=order)
 
 
 @means(np.copyto)
 def copyto(self: PlainUserArray, dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -> None:
-    if casting != "same_kind" or not isinstance(dst, PlainUserArray):
+    if casting not in ("same_kind", "unsafe") or not isinstance(dst, PlainUserArray):
         raise Unsupported("np.copyto: casting=, or into a machine array: make it with np.zeros")
     dst[...] = src if where is True else np.where(where, src, dst)
 
@@ -277,7 +277,8 @@ def sort(self: PlainUserArray, a: Any, axis: Any = -1, kind: Any = None, order: 
     if axis is None:
         x, axis = x.reshape(-1), 0
     places = argsort(self, x, axis, kind, order, stable=stable)
-    return np.asarray(x)[_along_axis(x, places, axis)]
+    found = np.asarray(x)[_along_axis(x, places, axis)]
+    return in_order_of(x, found).view(UserArray).as_declared(np.dtype(dtype_of(x)))
 
 
 @means(np.argsort)
@@ -383,9 +384,9 @@ def norm(self: PlainUserArray, x: Any, ord: Any = None, axis: Any = None, keepdi
         return np.abs(a).sum(axis=axis, keepdims=keepdims)
     if ord in (np.inf, -np.inf):
         return (np.abs(a).max if ord > 0 else np.abs(a).min)(axis=axis, keepdims=keepdims)
-    if isinstance(ord, int) and ord > 2:
+    if isinstance(ord, (int, float)) and ord != 0:
         return (np.abs(a) ** ord).sum(axis=axis, keepdims=keepdims) ** (1 / ord)
-    raise Unsupported(f"np.linalg.norm: ord={ord}: None, 1, 2, larger integers and inf are modelled")
+    raise Unsupported(f"np.linalg.norm: ord={ord}: numbers other than 0, and inf are modelled")
 
 
 def _square(a: Any) -> Any:

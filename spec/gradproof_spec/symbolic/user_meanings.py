@@ -11,13 +11,14 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
+from math import prod
 from typing import Any
 
 import mpmath
 import numpy as np
 
 from .. import terms
-from ..terms import FALSE, ONE, PI, TRUE, ZERO, Condition, Scalar
+from ..terms import FALSE, ONE, PI, TRUE, ZERO, Condition, Scalar, product_factors
 from .meanings import (
     ARITHMETIC,
     LOGIC,
@@ -37,7 +38,8 @@ USERS_ARITHMETIC: dict[np.ufunc, str] = {
     **ARITHMETIC, np.float_power: "power", np.logaddexp2: "logaddexp2", np.hypot: "hypot", np.deg2rad: "radians",
     np.rad2deg: "degrees",
     **{u: u.__name__ for u in (np.sinh, np.cosh, np.tan, np.arctan, np.arcsin, np.arccos, np.arcsinh, np.arccosh,
-                               np.arctanh, np.log2, np.log10, np.exp2, np.cbrt, np.radians, np.degrees)},
+                               np.arctanh, np.log2, np.log10, np.exp2, np.cbrt, np.radians, np.degrees, np.floor,
+                               np.ceil, np.trunc, np.rint, np.fmod)},
 }
 USERS_LOGIC: dict[np.ufunc, str] = {**LOGIC, np.isinf: "infinite", np.isfinite: "finite"}
 
@@ -275,6 +277,12 @@ class UserMeanings(SymbolicMeanings):
     def arctanh(self, x: Any) -> Any:
         return self.halved(self.log(self.divide(self.add(1, x), self.subtract(1, x))))
 
+    def power(self, x: Any, exponent: Any) -> Any:
+        if self.constant(x) == 0 and self.constant(exponent) is None:  # 0 ** y has no logarithm
+            return self.choose(self.less(0, exponent), self.lift(0),
+                               self.choose(self.equal(exponent, 0), self.lift(1), self.lift(math.inf)))
+        return super().power(x, exponent)
+
     def log2(self, x: Any) -> Any:
         return self.multiply(self.log(x), 1 / LOG_2)
 
@@ -291,15 +299,40 @@ class UserMeanings(SymbolicMeanings):
         return self.sqrt(self.add(self.square(a), self.square(b)))
 
     def cbrt(self, x: Any) -> Any:
-        """sign(x) exp(log|x| / 3), and 0 at 0."""
+        """sign(x) exp(log|x| / 3), and 0 at 0; of a product the product of the factors' roots."""
         def root(y: Any) -> Any:
             return self.exp(self.multiply(Fraction(1, 3), self.log(y)))
 
+        x = self.lift(x)
+        factors = product_factors(x) if isinstance(x, Scalar) else []
+        if len(factors) > 1:
+            return prod(map(self.cbrt, factors), start=ONE)
         c = self.constant(x)
         if c is not None:  # the sign is known: log is taken of a positive constant only
             return self.lift(0) if c == 0 else root(c) if c > 0 else self.negative(root(-c))
         return self.choose(self.less(0, x), root(x),
                            self.choose(self.less(x, 0), self.negative(root(self.negative(x))), 0))
+
+    def floor(self, x: Any) -> Any:
+        return self._rounded("floor", x, math.floor)
+
+    def rint(self, x: Any) -> Any:
+        return self._rounded("nint", x, round)  # of a half the even neighbour, as NumPy
+
+    def _rounded(self, name: str, x: Any, of_number: Callable[[Fraction], int]) -> Any:
+        below, above, value = _parts(self.lift(x))
+        c = value.args[0] if value.op == "number" else None
+        rounded = terms.function(name, value) if c is None else Scalar("number", Fraction(of_number(c)))
+        return extended(below, above, rounded)
+
+    def ceil(self, x: Any) -> Any:
+        return self.negative(self.floor(self.negative(x)))
+
+    def trunc(self, x: Any) -> Any:
+        return self.choose(self.less_equal(0, x), self.floor(x), self.ceil(x))
+
+    def fmod(self, a: Any, b: Any) -> Any:
+        return self._integer_operation(a, b, lambda p, q: int(math.fmod(p, q)))
 
     def radians(self, x: Any) -> Any:
         return self.multiply(x, PI * Fraction(1, 180))
