@@ -1,17 +1,21 @@
-"""Convolutions by im2col: windows become the columns of a matrix per sample and group, and every direction is a GEMM.
+"""Convolutions by im2col: the windows of all samples become the columns of one matrix per group, and every direction is
+a GEMM.
 
 All kernels are for any number of spatial axes. N stands for the batch axes, joined; G for the groups, of C input and O
 output channels each (of conv_transpose: the other way round); cells, taps and windows for the extents of the larger
 tensor, of the kernel and of the smaller tensor. Along an axis, tap u of window p is the cell
 stride p + dilation u - padding.
+
+In memory the batch comes last: a tap of all windows of all samples is then copied, or added, in long runs, and no
+result is rearranged. Ops that keep the order of their input's memory, such as relu and max_pool, keep it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike
 
 from ..attributes import integer, spatial
@@ -25,39 +29,15 @@ Ints = tuple[int, ...]
 Arrays = tuple[Array, ...]
 
 
-def columns_of(x: Array, weight: Array, groups: int, *, stride: Ints, padding: Ints, dilation: Ints, **_: Any) -> Array:
-    """x (..., G C, cells) -> (N, G, C taps, windows): column p holds the cells of window p."""
-    taps = weight.shape[2:]
-    axes = len(taps)
-    N, channels, cells = product(x.shape[: -axes - 1]), x.shape[-axes - 1], x.shape[-axes:]
-    x = x.reshape((N, channels, *cells))
-    if any(padding):
-        padded = np.zeros_like(x, shape=(N, channels, *padded_extents(cells, padding)))
-        padded[:, :, *inside(cells, padding)] = x
-        x = padded
-    reach = tuple(d * (k - 1) + 1 for k, d in zip(taps, dilation, strict=True))
-    windows = sliding_window_view(x, reach, axis=tuple(range(2, 2 + axes)))
-    windows = windows[:, :, *(slice(None, None, step) for step in (*stride, *dilation))]
-    rows, columns = channels // groups * product(taps), product(windows.shape[2 : 2 + axes])
-    order = (0, 1, *range(2 + axes, 2 + 2 * axes), *range(2, 2 + axes))
-    return windows.transpose(order).reshape((N, groups, rows, columns))
+def batch_last(x: Array, axes: int) -> Array:
+    """(..., channels, cells) -> (channels, cells, N)"""
+    joined = x.reshape((product(x.shape[: -axes - 1]), *x.shape[-axes - 1 :]))
+    return joined.transpose((*range(1, axes + 2), 0))
 
 
-def transposed(
-    y: Array, weight: Array, shape: Shape, groups: int, *, stride: Ints, padding: Ints, dilation: Ints, **_: Any
-) -> Array:
-    """y (..., G O, windows) -> shape (..., G C, cells): weight times y, each cell the sum of the taps that read it."""
-    taps = weight.shape[2:]
-    axes = len(taps)
-    N, channels, cells, windows = product(shape[: -axes - 1]), shape[-axes - 1], shape[-axes:], y.shape[-axes:]
-    columns = matrices(weight, groups).transpose(0, 2, 1) @ grouped(y, weight, groups)
-    columns = columns.reshape((N, channels, *taps, *windows))
-    x = np.zeros_like(y, shape=(N, channels, *padded_extents(cells, padding)))
-    for tap in np.ndindex(*taps):
-        starts = (d * u for d, u in zip(dilation, tap, strict=True))
-        reached = (slice(at, at + s * (n - 1) + 1, s) for at, s, n in zip(starts, stride, windows, strict=True))
-        x[:, :, *reached] += columns[:, :, *tap]
-    return (x[:, :, *inside(cells, padding)].copy() if any(padding) else x).reshape(shape)
+def batch_first(y: Array, shape: Shape) -> Array:
+    """(channels, cells, N) -> shape (..., channels, cells)"""
+    return y.transpose((y.ndim - 1, *range(y.ndim - 1))).reshape(shape)
 
 
 def padded_extents(cells: Shape, padding: Ints) -> Shape:
@@ -68,24 +48,71 @@ def inside(cells: Shape, padding: Ints) -> tuple[slice, ...]:
     return tuple(slice(pad, pad + n) for n, pad in zip(cells, padding, strict=True))
 
 
+def taps_of(kernel: Shape, windows: Shape, stride: Ints, dilation: Ints) -> Iterator[tuple[Any, Any]]:
+    """Each tap, and the padded cells that it is in the windows."""
+    for tap in np.ndindex(*kernel):
+        starts = (d * u for d, u in zip(dilation, tap, strict=True))
+        yield tap, tuple(slice(at, at + s * (n - 1) + 1, s) for at, s, n in zip(starts, stride, windows, strict=True))
+
+
+def columns_of(
+    x: Array, weight: Array, windows: Shape, groups: int, *, stride: Ints, padding: Ints, dilation: Ints, **_: Any
+) -> Array:
+    """x (..., G C, cells) -> (G, C taps, windows N): a column holds the cells of a window."""
+    kernel = weight.shape[2:]
+    x = batch_last(x, len(kernel))
+    channels, *cells, N = x.shape
+    padded = np.zeros_like(x, order="C", shape=(channels, *padded_extents(tuple(cells), padding), N))
+    padded[:, *inside(tuple(cells), padding)] = x
+    columns = padded  # already, if there is one tap and no stride
+    if padded.shape[1:-1] != windows:
+        columns = np.empty_like(padded, shape=(channels, *kernel, *windows, N))
+        for tap, reached in taps_of(kernel, windows, stride, dilation):
+            columns[:, *tap] = padded[:, *reached]
+    return columns.reshape((groups, channels // groups * product(kernel), product(windows) * N))
+
+
+def transposed(
+    y: Array, weight: Array, shape: Shape, groups: int, *, stride: Ints, padding: Ints, dilation: Ints, **_: Any
+) -> Array:
+    """y (..., G O, windows) -> shape (..., G C, cells): weight times y, each cell the sum of the taps that read it."""
+    kernel = weight.shape[2:]
+    axes = len(kernel)
+    N, channels, cells, windows = product(shape[: -axes - 1]), shape[-axes - 1], shape[-axes:], y.shape[-axes:]
+    columns = matrices(weight, groups).transpose(0, 2, 1) @ grouped(y, weight, groups)
+    columns = columns.reshape((channels, *kernel, *windows, N))
+    x = np.zeros_like(columns, shape=(channels, *padded_extents(cells, padding), N))
+    for tap, reached in taps_of(kernel, windows, stride, dilation):
+        x[:, *reached] += columns[:, *tap]
+    return batch_first(x[:, *inside(cells, padding)], shape)
+
+
 def matrices(weight: Array, groups: int) -> Array:
     """(G A, B, taps) -> (G, A, B taps)"""
     return weight.reshape((groups, weight.shape[0] // groups, product(weight.shape[1:])))
 
 
 def grouped(y: Array, weight: Array, groups: int) -> Array:
-    """(..., G O, windows) -> (N, G, O, windows), the windows joined."""
-    axes = weight.ndim - 2
-    N, channels = product(y.shape[: -axes - 1]), y.shape[-axes - 1]
-    return y.reshape((N, groups, channels // groups, product(y.shape[-axes:])))
+    """(..., G O, windows) -> (G, O, windows N)"""
+    y = batch_last(y, weight.ndim - 2)
+    return y.reshape((groups, y.shape[0] // groups, product(y.shape[1:])))
 
 
-def correlated(y: Array, columns: Array) -> Array:
-    """Σ_N y columnsᵀ: (N, G, O, windows), (N, G, C taps, windows) -> (G, O, C taps), without a temporary per sample."""
-    total = np.zeros_like(y, shape=(y.shape[1], y.shape[2], columns.shape[2]))
-    for sample, column in zip(y, columns, strict=True):
-        total += sample @ column.transpose(0, 2, 1)
-    return total
+def ungrouped(y: Array, shape: Shape, axes: int) -> Array:
+    """(G, O, windows N) -> shape (..., G O, windows)"""
+    return batch_first(y.reshape((*shape[-axes - 1 :], product(shape[: -axes - 1]))), shape)
+
+
+def correlated(y: Array, columns: Array, weight: Array) -> Array:
+    """Σ y columnsᵀ over the windows: (G, O, windows N), (G, C taps, windows N) -> the shape of weight."""
+    return (columns @ y.transpose(0, 2, 1)).transpose(0, 2, 1).reshape(weight.shape)  # faster than y @ columnsᵀ
+
+
+def summed(g: Array, axes: int) -> Array:
+    """(..., O, windows) -> (O,)"""
+    channels = g.ndim - axes - 1
+    result: Array = g.sum(axis=(*range(channels), *range(channels + 1, g.ndim)))
+    return result
 
 
 def spread(bias: Array, out: Array, axes: int) -> Array:
@@ -170,23 +197,24 @@ def conv_shape(
 @conv_op.forward
 def conv_y(inputs: Arrays, *, groups: int, **window: Ints) -> tuple[Array, Residual]:
     x, weight, *bias = inputs
-    columns = columns_of(x, weight, groups, **window)
+    axes, shape = weight.ndim - 2, conv_shape(x.shape, weight.shape, groups=groups, **window)
+    columns = columns_of(x, weight, shape[-axes:], groups, **window)
     y = matrices(weight, groups) @ columns
     if bias:
-        y += bias[0].reshape((groups, y.shape[2], 1))
-    return y.reshape(conv_shape(x.shape, weight.shape, groups=groups, **window)), (columns,)
+        y += bias[0].reshape((groups, y.shape[1], 1))
+    return ungrouped(y, shape, axes), (columns,)
 
 
 @conv_op.jvp_of("x")
 def conv_dy_x(dx: Array, inputs: Arrays, out: Array, residual: Any, *, groups: int, **window: Ints) -> Array:
-    weight = inputs[1]
-    return (matrices(weight, groups) @ columns_of(dx, weight, groups, **window)).reshape(out.shape)
+    weight, axes = inputs[1], len(window["stride"])
+    columns = columns_of(dx, weight, out.shape[-axes:], groups, **window)
+    return ungrouped(matrices(weight, groups) @ columns, out.shape, axes)
 
 
 @conv_op.jvp_of("weight")
 def conv_dy_weight(dweight: Array, inputs: Arrays, out: Array, residual: Any, *, groups: int, **_: Any) -> Array:
-    columns: Array = residual[0]
-    return (matrices(dweight, groups) @ columns).reshape(out.shape)
+    return ungrouped(matrices(dweight, groups) @ residual[0], out.shape, dweight.ndim - 2)
 
 
 @conv_op.jvp_of("bias")
@@ -202,15 +230,13 @@ def conv_gx(g: Array, inputs: Arrays, out: Array, residual: Any, *, groups: int,
 
 @conv_op.vjp_of("weight")
 def conv_gweight(g: Array, inputs: Arrays, out: Array, residual: Any, *, groups: int, **_: Any) -> Array:
-    (columns,) = residual
     weight = inputs[1]
-    return correlated(grouped(g, weight, groups), columns).reshape(weight.shape)
+    return correlated(grouped(g, weight, groups), residual[0], weight)
 
 
 @conv_op.vjp_of("bias")
-def conv_gbias(g: Array, inputs: Arrays, out: Array, residual: Any, **_: Any) -> Array:
-    result: Array = grouped(g, inputs[1], 1).sum(axis=(0, 1, 3))
-    return result
+def conv_gbias(g: Array, inputs: Arrays, out: Array, residual: Any, *, stride: Ints, **_: Any) -> Array:
+    return summed(g, len(stride))
 
 
 @conv_op.public
@@ -320,7 +346,9 @@ def conv_transpose_dy_bias(dbias: Array, inputs: Arrays, out: Array, residual: A
 @conv_transpose_op.vjp_of("x")
 def conv_transpose_gx(g: Array, inputs: Arrays, out: Array, residual: Any, *, groups: int, **window: Ints) -> Array:
     x, weight = inputs[:2]
-    return (matrices(weight, groups) @ columns_of(g, weight, groups, **window)).reshape(x.shape)
+    axes = weight.ndim - 2
+    columns = columns_of(g, weight, x.shape[-axes:], groups, **window)
+    return ungrouped(matrices(weight, groups) @ columns, x.shape, axes)
 
 
 @conv_transpose_op.vjp_of("weight")
@@ -328,13 +356,13 @@ def conv_transpose_gweight(
     g: Array, inputs: Arrays, out: Array, residual: Any, *, groups: int, **window: Ints
 ) -> Array:
     x, weight = inputs[:2]
-    return correlated(grouped(x, weight, groups), columns_of(g, weight, groups, **window)).reshape(weight.shape)
+    columns = columns_of(g, weight, x.shape[2 - weight.ndim :], groups, **window)
+    return correlated(grouped(x, weight, groups), columns, weight)
 
 
 @conv_transpose_op.vjp_of("bias")
-def conv_transpose_gbias(g: Array, inputs: Arrays, out: Array, residual: Any, **_: Any) -> Array:
-    result: Array = grouped(g, inputs[1], 1).sum(axis=(0, 1, 3))
-    return result
+def conv_transpose_gbias(g: Array, inputs: Arrays, out: Array, residual: Any, *, stride: Ints, **_: Any) -> Array:
+    return summed(g, len(stride))
 
 
 @conv_transpose_op.public

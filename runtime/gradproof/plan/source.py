@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from math import isfinite
 from typing import Any
 
@@ -265,11 +265,11 @@ class Source:
     # ---- the end
     def finish(self, outputs: Any, donated: Sequence[int], inputs: Sequence[RecordedArray]) -> str:
         """The lines that hand the outputs over, and the expression that is returned."""
-        late = {id(x): k for k, x in self.layout.late}
+        late, of_inputs = {id(x): k for k, x in self.layout.late}, {id(x) for x in inputs}
         overwritten = {k for k, _ in self.layout.late} | {
-            place[1] for key, place in self.layout.places.items()
-            if isinstance(place, tuple) and key not in map(id, inputs)
-        }  # fmt: skip
+            place[1] for key, place in self.layout.places.items() if isinstance(place, tuple) and key not in of_inputs
+        }
+        left = set(donated) - overwritten
         given: set[int] = set()  # the ids of the roots whose memory is handed over
         copies: list[str] = []
 
@@ -279,7 +279,7 @@ class Source:
                 text = f"a{late[id(x)]}"
                 copies.append(f"copyto({text}, {name})")
                 self.functions["copyto"] = np.copyto
-            elif may_be_given(x, place, inputs, [k for k in donated if k not in overwritten]):
+            elif may_be_given(x, place, inputs, left):
                 text = f"a{place[1]}" if isinstance(place, tuple) else name
             else:
                 text = ""
@@ -327,7 +327,7 @@ def is_reduction(i: Instruction) -> bool:
         "axis", "keepdims"}  # fmt: skip
 
 
-def may_be_given(x: RecordedArray, place: Any, inputs: Sequence[RecordedArray], left: Sequence[int]) -> bool:
+def may_be_given(x: RecordedArray, place: Any, inputs: Sequence[RecordedArray], left: Collection[int]) -> bool:
     """Whether an output's own memory can be handed over: nobody else has it. left: the donated inputs that nothing else
     is written into."""
     if isinstance(place, Buffer) or place == "constant" or not is_whole(x) or x.shape != x.root.shape:

@@ -111,6 +111,7 @@ def watching() -> Iterator[Watched]:
 
 def explain(obligation: Obligation) -> tuple[Entry, str, list[tuple[str, str]]]:
     """The entry, the text, and the queries with their answers."""
+    solver.check.cache_clear()  # what was asked before is asked again, to be seen
     with watching() as seen:
         entry = run(obligation)
     return entry, "\n".join(lines(entry, seen)), seen.queries
