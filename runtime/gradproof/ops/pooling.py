@@ -168,7 +168,8 @@ def max_pool_gx(
     dilation: Ints,
 ) -> Array:  # fmt: skip
     (x,) = inputs
-    gx, left = np.zeros_like(x), np.copy(g)  # left: what no cell has won so far
+    gx, left = np.zeros_like(x), np.zeros_like(out)
+    left[...] = g  # what no cell has won so far, in the order of memory of x and out
     apart = all(s > d * (k - 1) for k, s, d in zip(kernel, stride, dilation, strict=True))
     for cells, windows in taps(x.shape, out.shape, kernel=kernel, stride=stride, padding=padding, dilation=dilation):
         won = wins(x[cells], out[windows])

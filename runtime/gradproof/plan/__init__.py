@@ -54,7 +54,7 @@ class Plan:
         pools: dict[int, Any] = {}
         for name, how in self._source.fixed:
             if isinstance(how, Weak):
-                names[name] = constant(how.value, how.dtype)
+                names[name] = constant(how.array(), how.dtype)
             elif isinstance(how, np.ndarray):
                 names[name] = constant(how, how.dtype)
             elif isinstance(how, tuple):

@@ -14,7 +14,7 @@ from .blocks import Blocks, joined
 from .memory import FILLED, MOVED, Buffer, Layout, is_whole, laid_out, takes_out
 from .numbers import Choice, RecordedNumber
 from .recording import Instruction, RecordedArray, arrays_in
-from .where import where_into
+from .where import LARGE, where_into
 
 WRITTEN = {np.zeros_like: 0, np.ones_like: 1}
 
@@ -122,7 +122,7 @@ class Source:
         return self.object(x)
 
     def once(self, how: Weak) -> str:
-        key = (repr(how.value), how.dtype)
+        key = (repr(how.value), how.dtype, how.shape, how.order)
         if key not in self.objects:
             self.objects[key] = f"c{len(self.fixed)}"
             self.fixed.append((self.objects[key], how))
@@ -131,6 +131,8 @@ class Source:
     def call(self, i: Instruction, out: str | None = None) -> str:
         keywords = dict(i.keywords)
         values = [self.text(x, dtype) for x, dtype in zip(i.arguments, dtypes_taken(i), strict=True)]
+        if i.function in (np.maximum, np.minimum) and len(i.arguments) == 2:
+            values = [self.spread(i, k) or text for k, text in enumerate(values)]
         if isinstance(i.function, str):
             target, *rest = values
             if i.function in ("__getitem__", "__setitem__"):
@@ -149,6 +151,18 @@ class Source:
             return f"{self.function(i.function)}({', '.join([*values, out, *self.named(keywords)])})"
         given = self.named(keywords) + ([f"out={out}"] if out is not None else [])
         return f"{self.function(i.function)}({', '.join(values + given)})"
+
+    def spread(self, i: Instruction, k: int) -> str:
+        """A number as an array, where the other argument is large: NumPy's loop for a number is three times as slow."""
+        number, other, dtype = i.arguments[k], i.arguments[1 - k], dtypes_taken(i)[k]
+        if type(number) not in (int, float) or type(other) is not RecordedArray or other.size < LARGE or dtype is None:
+            return ""
+        order = tuple(sorted(range(other.ndim), key=lambda axis: -other.strides[axis]))
+        shape, size = [1] * other.ndim, 1
+        for axis in reversed(order):  # from the innermost in memory
+            if size < LARGE:
+                shape[axis], size = other.shape[axis], size * other.shape[axis]
+        return self.once(Weak(number, dtype, tuple(shape), order))
 
     def named(self, keywords: dict[str, Any]) -> list[str]:
         return [f"{name}={self.text(x)}" for name, x in keywords.items()]
@@ -356,10 +370,15 @@ def dtypes_taken(i: Instruction) -> list[Any]:
 
 
 class Weak:
-    """A Python number beside arrays of this dtype, which it takes."""
+    """A Python number beside arrays of this dtype, which it takes. shape, order: as an array of this shape, whose axes
+    have this order in memory."""
 
-    def __init__(self, value: Any, dtype: Any) -> None:
-        self.value, self.dtype = value, dtype
+    def __init__(self, value: Any, dtype: Any, shape: tuple[int, ...] = (), order: tuple[int, ...] = ()) -> None:
+        self.value, self.dtype, self.shape, self.order = value, dtype, shape, order
+
+    def array(self) -> Any:
+        in_memory = np.full([self.shape[axis] for axis in self.order], self.value, self.dtype)
+        return in_memory.transpose(np.argsort(self.order)) if self.order else self.value
 
 
 def written_out(
