@@ -76,6 +76,22 @@ def test_masked_is_where_bit_for_bit(dtype, shape):
             assert not np.shares_memory(found, y)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
+@pytest.mark.parametrize("shape", [(), (0,), (7,), (3, 5)])
+def test_chosen_is_where_bit_for_bit(dtype, shape, monkeypatch):
+    monkeypatch.setattr(special, "FEW", 0)
+    rng = np.random.default_rng(0)
+    special_values = np.array([np.nan, -np.nan, np.inf, -np.inf, 0.0, -0.0, 5e-324, -1.5, 1e30, 65504.0])
+    for _ in range(20):
+        with np.errstate(over="ignore"):  # 1e30 is inf in float16
+            a, b = (rng.choice(special_values, shape).astype(dtype) for _ in range(2))
+        mask = np.asarray(rng.random(shape) < 0.5)
+        for x, y, m in ((a, b, mask), (a.T, b.T, mask.T), (a[::-1] if a.ndim else a, b, mask), (a, dtype(2), mask)):
+            found, wanted = special.chosen(m, x, y), np.where(m, x, y)
+            assert found.dtype == wanted.dtype and found.shape == wanted.shape
+            assert np.asarray(found).tobytes() == wanted.tobytes()
+
+
 def test_other_arrays_give_their_own():
     class Symbolic:
         def erf(self):

@@ -31,6 +31,7 @@ P = (
 ONE_FROM_32 = 4.0
 BLOCK = 8192  # elements whose intermediates stay in the cache
 INTEGERS = {np.dtype(np.float32): np.int32, np.dtype(np.float64): np.int64}
+FEW = 4096  # elements, for which the processor predicts the branches
 
 
 def erf(x: Any) -> Any:
@@ -90,4 +91,22 @@ def masked(mask: Any, x: Any) -> NDArray[Any]:
     bits = np.negative(mask.view(np.int8), dtype=integer)  # all ones where it holds
     bits &= x.view(integer)
     result: NDArray[Any] = bits.view(x.dtype)
+    return result
+
+
+def chosen(mask: Any, a: Any, b: Any) -> NDArray[Any]:
+    """np.where(mask, a, b), bit for bit, without its branch per element.
+
+    >>> chosen(np.array([True, False]), np.array([2.0, np.inf]), np.array([np.nan, -0.0]))
+    array([ 2., -0.])
+    """
+    plain = type(a) is type(b) is type(mask) is np.ndarray
+    if not plain or a.size < FEW or not a.shape == b.shape == mask.shape or not a.dtype == b.dtype in INTEGERS:
+        result: NDArray[Any] = np.where(mask, a, b)
+        return result
+    integer = INTEGERS[a.dtype]
+    bits = np.negative(mask.view(np.int8), dtype=integer)
+    bits &= a.view(integer) ^ b.view(integer)  # where they differ, and a is wanted
+    bits ^= b.view(integer)
+    result = bits.view(a.dtype)
     return result

@@ -14,7 +14,7 @@ from ..attributes import broadcast_shape, number, small_number
 from ..dtypes import booleans, floats
 from ..errors import DomainError, ShapeError, describe
 from ..op import Array, Function, Op, Residual, Shape
-from ..special import masked
+from ..special import chosen, masked
 from ..tape import Traced, apply
 from .explicit import broadcasted
 
@@ -272,7 +272,7 @@ maximum_op = Op("maximum", inputs=("a", "b"))
 
 def share(t: Array, mine: Array, other: Array) -> Array:
     """The part of t that goes through the input `mine`."""
-    return np.where(mine > other, t, np.where(mine == other, t / 2, 0))
+    return chosen(mine > other, t, masked(mine == other, t / 2))
 
 
 @maximum_op.shape_rule
@@ -584,7 +584,7 @@ def abs_y(inputs: tuple[Array]) -> tuple[Array, Residual]:
 @slope_rule(abs_op)
 def abs_t(t: Array, inputs: tuple[Array], out: Array, residual: Residual) -> Array:
     (x,) = inputs
-    return np.where(x > 0, t, np.where(x < 0, -t, 0))  # not sign(x) t: 0 inf is nan
+    return chosen(x > 0, t, masked(x < 0, -t))  # not sign(x) t: 0 inf is nan
 
 
 @abs_op.public
@@ -1036,7 +1036,7 @@ leaky_relu_op = pointwise("leaky_relu")
 @leaky_relu_op.forward
 def leaky_relu_y(inputs: tuple[Array], *, negative_slope: float) -> tuple[Array, Residual]:
     (x,) = inputs
-    return np.where(x > 0, x, negative_slope * x), None
+    return chosen(x > 0, x, negative_slope * x), None
 
 
 @slope_rule(leaky_relu_op)
@@ -1044,7 +1044,7 @@ def leaky_relu_t(
     t: Array, inputs: tuple[Array], out: Array, residual: Residual, *, negative_slope: float
 ) -> Array:
     (x,) = inputs
-    return np.where(x > 0, t, negative_slope * t)
+    return chosen(x > 0, t, negative_slope * t)
 
 
 @leaky_relu_op.public
@@ -1076,7 +1076,7 @@ def elu_y(inputs: tuple[Array], *, alpha: float) -> tuple[Array, Residual]:
 @slope_rule(elu_op)
 def elu_t(t: Array, inputs: tuple[Array], out: Array, residual: Residual, *, alpha: float) -> Array:
     (x,) = inputs
-    return np.where(x > 0, t, alpha * np.exp(np.minimum(x, 0)) * t)
+    return chosen(x > 0, t, alpha * np.exp(np.minimum(x, 0)) * t)
 
 
 @elu_op.public
@@ -1260,7 +1260,7 @@ def where_shape(condition: Shape, a: Shape, b: Shape) -> Shape:
 @where_op.forward
 def where_y(inputs: tuple[Array, Array, Array]) -> tuple[Array, Residual]:
     condition, a, b = inputs
-    return np.where(condition, a, b), None
+    return chosen(condition, a, b), None
 
 
 @where_op.jvp_of("a")
