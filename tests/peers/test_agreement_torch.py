@@ -35,7 +35,7 @@ def tensors(arrays):
     return tuple(torch.from_numpy(x) for x in arrays)
 
 
-TRANSFORMS = {"grad", "jvp", "ops_used", "value_and_grad", "vjp"}
+TRANSFORMS = {"compile", "grad", "jvp", "ops_used", "value_and_grad", "vjp"}
 OF_GRAPHS = {"backward_dense_all", "backward_dense_from", "checked_out_id", "compile_tape", "jvp_availability",
              "jvp_dense_all", "out_id", "reverse_only_jvp_ops", "trace"}
 
