@@ -566,7 +566,7 @@ def test_random_numpy_programs(start, monkeypatch):
         monkeypatch.setattr("gradproof.plan.blocks.LEAST", 1 if seed % 3 else 10**6)
         monkeypatch.setattr("gradproof.plan.blocks.ELEMENTS", rng.choice([1, 2, 3, 5]))
         monkeypatch.setattr("gradproof.plan.memory.SMALL", 1 if seed % 2 else 256)
-        monkeypatch.setattr("gradproof.plan.memory.LARGE", 1 if seed % 2 else 4096)
+        monkeypatch.setattr("gradproof.plan.memory.FEW", 1 if seed % 2 else 4096)
         compiled, kept = gp.compile(function, donate=donate), []
         for t in range(3):
             given = [numbers([seed, t, k], *shape) for k, shape in enumerate(shapes)]

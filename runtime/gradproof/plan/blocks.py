@@ -42,6 +42,12 @@ class Blocks(Instruction):
         )  # fmt: skip
 
 
+def is_elementwise(i: Instruction) -> bool:
+    """Whether each element of what it makes depends on the elements in the same place only."""
+    of_elements = isinstance(i.function, np.ufunc) and i.function.signature is None
+    return type(i) is Blocks or i.function is np.where or of_elements
+
+
 def size_of(i: Instruction) -> int:
     x = i.result if i.target is None else i.target
     return int(x.size) if type(x) is RecordedArray else 0
@@ -54,8 +60,7 @@ def is_flat(x: RecordedArray, size: int) -> bool:
 
 def fits(i: Instruction) -> bool:
     """Whether an instruction can be done block by block."""
-    of_elements = i.function is np.where or (isinstance(i.function, np.ufunc) and i.function.signature is None)
-    if not of_elements or i.kind not in ("call", "write") or set(i.keywords) - {"out"} or size_of(i) < LEAST:
+    if not is_elementwise(i) or i.kind not in ("call", "write") or set(i.keywords) - {"out"} or size_of(i) < LEAST:
         return False
     if i.function is np.where and (i.result.dtype.kind != "f" or not isinstance(i.arguments[0], np.ndarray)):
         return False

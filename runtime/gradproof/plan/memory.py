@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from ..special import FEW
 from . import blocks
-from .blocks import Blocks
+from .blocks import Blocks, is_elementwise
 from .recording import Instruction, RecordedArray, arrays_in
 from .simplify import same_layout
-from .where import LARGE
 
 SMALL = 256  # elements: an output up to this size is copied out of a buffer rather than made anew
 INTO_OUT = frozenset({np.concatenate, np.stack, np.dot, np.einsum, np.argmax, np.argmin, np.cumsum, np.cumprod})
@@ -62,17 +62,12 @@ def takes_out(i: Instruction) -> bool:
     if isinstance(owner, np.ufunc):
         return getattr(f, "__name__", "") in ("reduce", "accumulate") and "initial" not in i.keywords
     if f is np.where:
-        return i.result.size >= LARGE and i.result.dtype.kind == "f" and isinstance(i.arguments[0], np.ndarray)
+        return i.result.size >= FEW and i.result.dtype.kind == "f" and isinstance(i.arguments[0], np.ndarray)
     if f in ("reshape", "ravel", "flatten"):  # in the order of C: the result is C-contiguous then
         return i.keywords.get("order", "C") == "C" and (f == "reshape" or i.arguments[1] == "C")
     if f is np.full_like:
         return len(i.arguments) > 1
     return (f in INTO_OUT and "dtype" not in i.keywords) or f in MOVED or f in FILLED
-
-
-def is_elementwise(i: Instruction) -> bool:
-    of_elements = isinstance(i.function, np.ufunc) and i.function.signature is None
-    return type(i) is Blocks or i.function is np.where or of_elements
 
 
 def laid_out(

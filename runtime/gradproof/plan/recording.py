@@ -165,10 +165,10 @@ class Recorder:
             arguments = settled(arguments)
         return self.operand(arguments), {key: self.operand(settled(x)) for key, x in keywords.items()}
 
-    def wrapped(self, result: Any, scalar_too: bool = True) -> tuple[Any, bool]:
+    def wrapped(self, result: Any) -> tuple[Any, bool]:
         """The recorded form of a result, and whether it is memory that was known before."""
         if isinstance(result, (tuple, list)):
-            parts = [self.wrapped(item, scalar_too) for item in result]
+            parts = [self.wrapped(item) for item in result]
             return type(result)(part for part, _ in parts), any(known for _, known in parts)
         if isinstance(result, np.generic):
             x = self.owning(np.asarray(result), "made")

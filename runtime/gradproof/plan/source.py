@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from ..special import FEW
 from . import blocks
 from .blocks import Blocks, joined
 from .memory import FILLED, MOVED, Buffer, Layout, is_whole, laid_out, takes_out
 from .numbers import Choice, RecordedNumber
 from .recording import Instruction, RecordedArray, arrays_in
-from .where import LARGE, where_into
+from .where import where_into
 
 WRITTEN = {np.zeros_like: 0, np.ones_like: 1}
 
@@ -155,12 +156,12 @@ class Source:
     def spread(self, i: Instruction, k: int) -> str:
         """A number as an array, where the other argument is large: NumPy's loop for a number is three times as slow."""
         number, other, dtype = i.arguments[k], i.arguments[1 - k], dtypes_taken(i)[k]
-        if type(number) not in (int, float) or type(other) is not RecordedArray or other.size < LARGE or dtype is None:
+        if type(number) not in (int, float) or type(other) is not RecordedArray or other.size < FEW or dtype is None:
             return ""
         order = tuple(sorted(range(other.ndim), key=lambda axis: -other.strides[axis]))
         shape, size = [1] * other.ndim, 1
         for axis in reversed(order):  # from the innermost in memory
-            if size < LARGE:
+            if size < FEW:
                 shape[axis], size = other.shape[axis], size * other.shape[axis]
         return self.once(Weak(number, dtype, tuple(shape), order))
 

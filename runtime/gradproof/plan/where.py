@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-LARGE = 4096  # elements, below which the processor predicts the branches
-BITS: dict[Any, Any] = {np.dtype(np.float32): np.dtype(np.int32), np.dtype(np.float64): np.dtype(np.int64)}
+from ..special import INTEGERS
 
 
 def where_into(out: Any, mask: Any, a: Any, b: Any) -> Any:
@@ -17,7 +16,7 @@ def where_into(out: Any, mask: Any, a: Any, b: Any) -> Any:
     >>> where_into(np.empty(2), np.array([True, False]), np.array([-0.0, np.nan]), 0.0)
     array([-0.,  0.])
     """
-    bits = BITS.get(out.dtype)
+    bits = INTEGERS.get(out.dtype)
     if bits is None or mask.dtype != np.bool_ or type(out) is not np.ndarray:
         out[...] = np.where(mask, a, b)
         return out
