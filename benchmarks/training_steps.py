@@ -650,7 +650,7 @@ def kilobytes(count: int) -> str:
 
 def memory_row(w: Workload, steps: dict[str, Step]) -> str:
     """A row of the table."""
-    kept = sum(steps[COMPILED].compiled.plans[0].buffers)  # type: ignore[attr-defined]
+    kept = steps[COMPILED].compiled.plans[0].nbytes  # type: ignore[attr-defined]
     extra, theirs = most_allocated(steps[COMPILED]), most_allocated_by_torch(steps[EAGER])
     size, line = Lines(steps[COMPILED], w).largest()
     given = sum(x.nbytes for x in (*w.params.values(), w.x, w.y))

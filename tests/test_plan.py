@@ -6,6 +6,7 @@ import random
 import threading
 import tracemalloc
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import hypothesis.strategies as st
 import numpy as np
@@ -16,6 +17,8 @@ from hypothesis import HealthCheck, given, settings
 import gradproof as gp
 import gradproof_spec.link.ops  # noqa: F401  fills EXAMPLES
 from gradproof import optimizers
+from gradproof.plan import memory
+from gradproof.plan.memory import Buffer
 from gradproof.trees import leaves, map_leaves
 from gradproof_spec.link.examples import EXAMPLES
 from gradproof_spec.link.kernels import Run
@@ -469,6 +472,33 @@ def test_threads():
     assert wrong == []
 
 
+# ---------------------------------------------------------------- where buffers are
+@SETTINGS
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 12), st.integers(0, 12)), max_size=30), st.integers(1, 40))
+def test_buffers_in_use_at_the_same_time_do_not_overlap(sizes_and_times, group):
+    buffers = [Buffer(np.dtype(float), size, first, first + more) for size, first, more in sizes_and_times]
+    with patch.object(memory, "GROUP", group):
+        size = memory.fitted(buffers)
+    for k, a in enumerate(buffers):
+        assert 0 <= a.start <= a.start + a.size <= size
+        for b in buffers[:k]:
+            assert not a.meets(b) or a.start + a.size <= b.start or b.start + b.size <= a.start
+        assert a.meets(a)
+    at_once = [sum(b.size for b in buffers if b.first <= t <= b.last) for t in range(25)]
+    assert group < len(buffers) or size <= 2 * max(at_once) + 16 * len(buffers)
+
+
+def test_a_training_step_keeps_little_more_than_it_needs_at_once():
+    """A convolution, its activation and their gradients: x, the windows of a row at a time, y, relu of y, g."""
+    def step(w, x):
+        return gp.value_and_grad(lambda w: gp.reduce_sum(gp.square(gp.relu(gp.conv(x, w, padding=1)))))(w)
+
+    x, w = numbers(1, 16, 4, 20, 20, dtype=np.float32), numbers(2, 4, 4, 3, 3, dtype=np.float32)
+    compiled = gp.compile(step)
+    compiled(w, x)
+    assert compiled.plans[0].nbytes <= 6 * x.nbytes  # im2col alone would be 9
+
+
 # ---------------------------------------------------------------- the source
 def test_the_source_is_what_runs():
     compiled = gp.compile(lambda x, n: np.exp(x * n) + 1.0, donate=0)
@@ -480,7 +510,7 @@ def test_the_source_is_what_runs():
         assert getattr(names["run"].__code__, part) == getattr(plan._run.__code__, part)
     assert plan.source.splitlines()[0] == "def run(a0, n0):"
     assert "exp(" in plan.source and "multiply(" in plan.source
-    assert sum(plan.buffers) <= A.nbytes
+    assert plan.nbytes <= A.nbytes
     assert repr(plan).startswith("<plan of ")
 
 

@@ -142,12 +142,11 @@ class Op:
         if self.variadic:
             joint = run_rule(self.rules[f"vjp {self.inputs[0]}"], g, inputs, out, residual, **attributes)
             return tuple(gx if want else None for gx, want in zip(joint, wanted, strict=True))
-        return tuple(
-            run_rule(self.rules[f"vjp {name}"], g, inputs, out, residual, **attributes)
-            if want and name in self.differentiable
-            else None
-            for name, want in zip(self.inputs, wanted, strict=False)
-        )
+        found: list[Array | None] = []  # from the last to the first, which is what the reverse pass goes on with
+        for name, want in reversed(list(zip(self.inputs, wanted, strict=False))):
+            rule = self.rules[f"vjp {name}"] if want and name in self.differentiable else None
+            found.append(None if rule is None else run_rule(rule, g, inputs, out, residual, **attributes))
+        return tuple(reversed(found))
 
     # What graphs need to know of an op.
 

@@ -1,21 +1,26 @@
-"""Convolutions by im2col: the windows of all samples become the columns of one matrix per group, and every direction is
-a GEMM.
+"""Convolutions by im2col: the cells that windows read become the columns of matrices, and every direction is a GEMM.
 
-All kernels are for any number of spatial axes. N stands for the batch axes, joined; G for the groups, of C input and O
-output channels each (of conv_transpose: the other way round); cells, taps and windows for the extents of the larger
-tensor, of the kernel and of the smaller tensor. Along an axis, tap u of window p is the cell
-stride p + dilation u - padding.
+All kernels are for any number of spatial axes. N stands for the batch axes, joined; G for the groups, of C channels
+each in the larger tensor and O in the smaller one (input and output of conv; of conv_transpose, the other way round);
+cells, taps and windows for the extents of the larger tensor, of the kernel and of the smaller tensor. Along an axis,
+tap u of window p is the cell stride p + dilation u - padding.
 
-In memory the batch comes last: a tap of all windows of all samples is then copied, or added, in long runs, and no
-result is rearranged. Ops that keep the order of their input's memory, such as relu and max_pool, keep it.
+The first spatial axis is the outer one, the others are the inner ones. Columns are made along the inner axes alone,
+one matrix per outer cell. The matrices of successive outer cells, one below the other in memory, are the columns of an
+outer window: what windows share is there once (Cho and Brand, 2017). Where that does not serve, the outer axis is one
+of extent 1, and the columns of all windows are one matrix.
+
+In memory the batch comes last: a tap of a row of windows of all samples is copied, or added, in one run, and no result
+is rearranged. Ops that keep the order of their input's memory, such as relu and max_pool, keep it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike
 
 from ..attributes import integer, spatial
@@ -29,83 +34,121 @@ Ints = tuple[int, ...]
 Arrays = tuple[Array, ...]
 
 
-def batch_last(x: Array, axes: int) -> Array:
-    """(..., channels, cells) -> (channels, cells, N)"""
-    joined = x.reshape((product(x.shape[: -axes - 1]), *x.shape[-axes - 1 :]))
-    return joined.transpose((*range(1, axes + 2), 0))
+class Layout(NamedTuple):
+    """What a convolution does; from `cells` on per axis, the outer one first."""
+
+    N: int
+    G: int
+    C: int
+    O: int
+    cells: Shape
+    taps: Shape
+    windows: Shape
+    stride: Ints
+    padding: Ints
+    dilation: Ints
+
+
+def layout_of(
+    large: Shape, weight: Shape, small: Shape, *, stride: Ints, padding: Ints, dilation: Ints, groups: int, **_: Any
+) -> Layout:
+    """Of a larger tensor (..., G C, cells), weight (G O, C, taps) and a smaller tensor (..., G O, windows)."""
+    axes = len(weight) - 2
+    N, taps, windows = product(small[: -axes - 1]), weight[2:], small[-axes:]
+    along: tuple[Shape, ...] = (large[-axes:], taps, windows, stride, padding, dilation)
+    one, several = groups == stride[0] == dilation[0] == 1, axes > 1 < taps[0] > padding[0]
+    long = large[-axes] > 0 and N * product(windows[1:]) >= weight[0]  # products of small matrices are slow
+    if not (one and several and long):
+        along = tuple((n, *axis) for n, axis in zip((1, 1, 1, 1, 0, 1), along, strict=True))
+    return Layout(N, groups, weight[1], weight[0] // groups, *along)
+
+
+def batch_last(x: Array, at: Layout, channels: int, extents: Shape) -> Array:
+    """(..., G channels, extents) -> (G, outer, channels, inner, N)"""
+    x = x.reshape((at.N, at.G, channels, *extents))
+    return x.transpose((1, 3, 2, *range(4, x.ndim), 0))
 
 
 def batch_first(y: Array, shape: Shape) -> Array:
-    """(channels, cells, N) -> shape (..., channels, cells)"""
-    return y.transpose((y.ndim - 1, *range(y.ndim - 1))).reshape(shape)
+    """(G, outer, channels, inner, N) -> shape (..., G channels, extents)"""
+    return y.transpose((y.ndim - 1, 0, 2, 1, *range(3, y.ndim - 1))).reshape(shape)
 
 
-def padded_extents(cells: Shape, padding: Ints) -> Shape:
-    return tuple(n + 2 * pad for n, pad in zip(cells, padding, strict=True))
+def inside(padding: Ints, cells: Shape) -> tuple[slice, ...]:
+    return tuple(slice(pad, pad + n) for pad, n in zip(padding, cells, strict=True))
 
 
-def inside(cells: Shape, padding: Ints) -> tuple[slice, ...]:
-    return tuple(slice(pad, pad + n) for n, pad in zip(cells, padding, strict=True))
+def inner_taps(at: Layout) -> Iterator[tuple[Any, Any]]:
+    """Each tap along the inner axes, and the padded cells that it is in the windows."""
+    for tap in np.ndindex(*at.taps[1:]):
+        along = zip(tap, at.windows[1:], at.stride[1:], at.dilation[1:], strict=True)
+        yield tap, tuple(slice(d * u, d * u + s * (n - 1) + 1, s) for u, n, s, d in along)
 
 
-def taps_of(kernel: Shape, windows: Shape, stride: Ints, dilation: Ints) -> Iterator[tuple[Any, Any]]:
-    """Each tap, and the padded cells that it is in the windows."""
-    for tap in np.ndindex(*kernel):
-        starts = (d * u for d, u in zip(dilation, tap, strict=True))
-        yield tap, tuple(slice(at, at + s * (n - 1) + 1, s) for at, s, n in zip(starts, stride, windows, strict=True))
+def successive(matrices: Array, count: int) -> Array:
+    """(G, outer + count - 1, K, columns) -> (G, outer, count K, columns): each above those after it, not copied."""
+    if count == 1:
+        return matrices
+    windows = sliding_window_view(matrices, count, axis=1).transpose(0, 1, 4, 2, 3)
+    G, outer, _, K, columns = windows.shape
+    return windows.reshape((G, outer, count * K, columns))
 
 
-def columns_of(
-    x: Array, weight: Array, windows: Shape, groups: int, *, stride: Ints, padding: Ints, dilation: Ints, **_: Any
-) -> Array:
-    """x (..., G C, cells) -> (G, C taps, windows N): a column holds the cells of a window."""
-    kernel = weight.shape[2:]
-    x = batch_last(x, len(kernel))
-    channels, *cells, N = x.shape
-    padded = np.zeros_like(x, order="C", shape=(channels, *padded_extents(tuple(cells), padding), N))
-    padded[:, *inside(tuple(cells), padding)] = x
-    columns = padded  # already, if there is one tap and no stride
-    if padded.shape[1:-1] != windows:
-        columns = np.empty_like(padded, shape=(channels, *kernel, *windows, N))
-        for tap, reached in taps_of(kernel, windows, stride, dilation):
-            columns[:, *tap] = padded[:, *reached]
-    return columns.reshape((groups, channels // groups * product(kernel), product(windows) * N))
+def columns_of(x: Array, at: Layout) -> Array:
+    """x (..., G C, cells) -> (G, outer windows, outer taps C inner taps, inner windows N): the cells of the windows."""
+    cells = batch_last(x, at, at.C, at.cells)
+    if any(at.padding):
+        padded = tuple(n + 2 * pad for n, pad in zip(at.cells, at.padding, strict=True))
+        outer, *inner = inside(at.padding, at.cells)
+        unpadded, cells = cells, np.zeros_like(cells, order="C", shape=(at.G, padded[0], at.C, *padded[1:], at.N))
+        cells[:, outer, :, *inner] = unpadded
+    columns = cells  # already, if there is one inner tap and no stride
+    if cells.shape[3:-1] != at.windows[1:]:
+        columns = np.empty_like(cells, order="C", shape=(*cells.shape[:3], *at.taps[1:], *at.windows[1:], at.N))
+        for tap, reached in inner_taps(at):
+            columns[:, :, :, *tap] = cells[:, :, :, *reached]
+    columns = columns.reshape((at.G, cells.shape[1], at.C * product(at.taps[1:]), product(at.windows[1:]) * at.N))
+    return successive(columns, at.taps[0])
 
 
-def transposed(
-    y: Array, weight: Array, shape: Shape, groups: int, *, stride: Ints, padding: Ints, dilation: Ints, **_: Any
-) -> Array:
+def correlated(weight: Array, columns: Array, at: Layout) -> Array:
+    """weight times the columns -> (G, outer windows, O, inner windows N)"""
+    taps = product(at.taps[1:])
+    matrix = weight.reshape((at.G, 1, at.O, at.C, at.taps[0], taps)).transpose(0, 1, 2, 4, 3, 5)
+    return matrix.reshape((at.G, 1, at.O, columns.shape[2])) @ columns
+
+
+def as_smaller(y: Array, at: Layout, shape: Shape) -> Array:
+    """(G, outer windows, O, inner windows N) -> shape (..., G O, windows)"""
+    return batch_first(y.reshape((at.G, at.windows[0], at.O, *at.windows[1:], at.N)), shape)
+
+
+def transposed(weight: Array, y: Array, at: Layout, shape: Shape) -> Array:
     """y (..., G O, windows) -> shape (..., G C, cells): weight times y, each cell the sum of the taps that read it."""
-    kernel = weight.shape[2:]
-    axes = len(kernel)
-    N, channels, cells, windows = product(shape[: -axes - 1]), shape[-axes - 1], shape[-axes:], y.shape[-axes:]
-    columns = matrices(weight, groups).transpose(0, 2, 1) @ grouped(y, weight, groups)
-    columns = columns.reshape((channels, *kernel, *windows, N))
-    x = np.zeros_like(columns, shape=(channels, *padded_extents(cells, padding), N))
-    for tap, reached in taps_of(kernel, windows, stride, dilation):
-        x[:, *reached] += columns[:, *tap]
-    return batch_first(x[:, *inside(cells, padding)], shape)
+    outer, taps, inner_windows = at.taps[0], product(at.taps[1:]), at.windows[1:]
+    windows = batch_last(y, at, at.O, at.windows)
+    if outer > 1:  # cell h is in the outer windows h + padding - taps + 1 to h + padding
+        before = outer - 1 - at.padding[0]
+        unpadded, extent = windows, at.cells[0] + outer - 1
+        windows = np.zeros_like(windows, order="C", shape=(1, extent, at.O, *inner_windows, at.N))
+        windows[:, before : before + at.windows[0]] = unpadded
+    windows = windows.reshape((at.G, windows.shape[1], at.O, product(inner_windows) * at.N))
+    matrix = weight.reshape((at.G, 1, at.O, at.C, outer, taps))[:, :, :, :, ::-1].transpose(0, 1, 3, 5, 4, 2)
+    columns = matrix.reshape((at.G, 1, at.C * taps, outer * at.O)) @ successive(windows, outer)
+    columns = columns.reshape((at.G, at.cells[0], at.C, *at.taps[1:], *inner_windows, at.N))
+    padded = tuple(n + 2 * pad for n, pad in zip(at.cells[1:], at.padding[1:], strict=True))
+    x = np.zeros_like(columns, shape=(at.G, at.cells[0], at.C, *padded, at.N))
+    for tap, reached in inner_taps(at):
+        x[:, :, :, *reached] += columns[:, :, :, *tap]
+    return batch_first(x[:, :, :, *inside(at.padding[1:], at.cells[1:])], shape)
 
 
-def matrices(weight: Array, groups: int) -> Array:
-    """(G A, B, taps) -> (G, A, B taps)"""
-    return weight.reshape((groups, weight.shape[0] // groups, product(weight.shape[1:])))
-
-
-def grouped(y: Array, weight: Array, groups: int) -> Array:
-    """(..., G O, windows) -> (G, O, windows N)"""
-    y = batch_last(y, weight.ndim - 2)
-    return y.reshape((groups, y.shape[0] // groups, product(y.shape[1:])))
-
-
-def ungrouped(y: Array, shape: Shape, axes: int) -> Array:
-    """(G, O, windows N) -> shape (..., G O, windows)"""
-    return batch_first(y.reshape((*shape[-axes - 1 :], product(shape[: -axes - 1]))), shape)
-
-
-def correlated(y: Array, columns: Array, weight: Array) -> Array:
-    """Σ y columnsᵀ over the windows: (G, O, windows N), (G, C taps, windows N) -> the shape of weight."""
-    return (columns @ y.transpose(0, 2, 1)).transpose(0, 2, 1).reshape(weight.shape)  # faster than y @ columnsᵀ
+def weight_gradient(y: Array, columns: Array, at: Layout, shape: Shape) -> Array:
+    """Σ y columnsᵀ over the windows: y (..., G O, windows) and the columns of x -> (G O, C, taps)"""
+    y = batch_last(y, at, at.O, at.windows).reshape((at.G, at.windows[0], at.O, columns.shape[3]))
+    found: Array = (columns @ y.transpose(0, 1, 3, 2)).sum(axis=1)  # faster than y @ columnsᵀ
+    by_tap = found.reshape((at.G, at.taps[0], at.C, product(at.taps[1:]), at.O))
+    return by_tap.transpose(0, 4, 2, 1, 3).reshape(shape)
 
 
 def summed(g: Array, axes: int) -> Array:
@@ -164,8 +207,7 @@ def check_channels(
             raise ShapeError(describe(op, what, remedy, bias=bias, weight=weight, groups=groups))
 
 
-# conv: y[..., o, p] = bias[o] + Σ_c,u x[..., c, stride p + dilation u - padding] weight[o, c, u], c in the group of o;
-# residual (columns,)
+# conv: y[..., o, p] = bias[o] + Σ_c,u x[..., c, stride p + dilation u - padding] weight[o, c, u], c in the group of o
 
 conv_op = Op("conv", inputs=("x", "weight", "bias"), optional=("bias",))
 
@@ -195,26 +237,27 @@ def conv_shape(
 
 
 @conv_op.forward
-def conv_y(inputs: Arrays, *, groups: int, **window: Ints) -> tuple[Array, Residual]:
+def conv_y(inputs: Arrays, **attributes: Any) -> tuple[Array, Residual]:
     x, weight, *bias = inputs
-    axes, shape = weight.ndim - 2, conv_shape(x.shape, weight.shape, groups=groups, **window)
-    columns = columns_of(x, weight, shape[-axes:], groups, **window)
-    y = matrices(weight, groups) @ columns
+    shape = conv_shape(x.shape, weight.shape, **attributes)
+    at = layout_of(x.shape, weight.shape, shape, **attributes)
+    y = correlated(weight, columns_of(x, at), at)
     if bias:
-        y += bias[0].reshape((groups, y.shape[1], 1))
-    return ungrouped(y, shape, axes), (columns,)
+        y += bias[0].reshape((at.G, 1, at.O, 1))
+    return as_smaller(y, at, shape), None
 
 
 @conv_op.jvp_of("x")
-def conv_dy_x(dx: Array, inputs: Arrays, out: Array, residual: Any, *, groups: int, **window: Ints) -> Array:
-    weight, axes = inputs[1], len(window["stride"])
-    columns = columns_of(dx, weight, out.shape[-axes:], groups, **window)
-    return ungrouped(matrices(weight, groups) @ columns, out.shape, axes)
+def conv_dy_x(dx: Array, inputs: Arrays, out: Array, residual: Any, **attributes: Any) -> Array:
+    at = layout_of(dx.shape, inputs[1].shape, out.shape, **attributes)
+    return as_smaller(correlated(inputs[1], columns_of(dx, at), at), at, out.shape)
 
 
 @conv_op.jvp_of("weight")
-def conv_dy_weight(dweight: Array, inputs: Arrays, out: Array, residual: Any, *, groups: int, **_: Any) -> Array:
-    return ungrouped(matrices(dweight, groups) @ residual[0], out.shape, dweight.ndim - 2)
+def conv_dy_weight(dweight: Array, inputs: Arrays, out: Array, residual: Any, **attributes: Any) -> Array:
+    x = inputs[0]
+    at = layout_of(x.shape, dweight.shape, out.shape, **attributes)
+    return as_smaller(correlated(dweight, columns_of(x, at), at), at, out.shape)
 
 
 @conv_op.jvp_of("bias")
@@ -223,15 +266,16 @@ def conv_dy_bias(dbias: Array, inputs: Arrays, out: Array, residual: Any, *, str
 
 
 @conv_op.vjp_of("x")
-def conv_gx(g: Array, inputs: Arrays, out: Array, residual: Any, *, groups: int, **window: Ints) -> Array:
+def conv_gx(g: Array, inputs: Arrays, out: Array, residual: Any, **attributes: Any) -> Array:
     x, weight = inputs[:2]
-    return transposed(g, weight, x.shape, groups, **window)
+    return transposed(weight, g, layout_of(x.shape, weight.shape, g.shape, **attributes), x.shape)
 
 
 @conv_op.vjp_of("weight")
-def conv_gweight(g: Array, inputs: Arrays, out: Array, residual: Any, *, groups: int, **_: Any) -> Array:
-    weight = inputs[1]
-    return correlated(grouped(g, weight, groups), residual[0], weight)
+def conv_gweight(g: Array, inputs: Arrays, out: Array, residual: Any, **attributes: Any) -> Array:
+    x, weight = inputs[:2]
+    at = layout_of(x.shape, weight.shape, g.shape, **attributes)
+    return weight_gradient(g, columns_of(x, at), at, weight.shape)
 
 
 @conv_op.vjp_of("bias")
@@ -317,25 +361,25 @@ def conv_transpose_shape(
 
 
 @conv_transpose_op.forward
-def conv_transpose_y(inputs: Arrays, *, groups: int, **window: Ints) -> tuple[Array, Residual]:
+def conv_transpose_y(inputs: Arrays, **attributes: Any) -> tuple[Array, Residual]:
     x, weight, *bias = inputs
-    shape = conv_transpose_shape(x.shape, weight.shape, groups=groups, **window)
-    y = transposed(x, weight, shape, groups, **window)
+    shape = conv_transpose_shape(x.shape, weight.shape, **attributes)
+    y = transposed(weight, x, layout_of(shape, weight.shape, x.shape, **attributes), shape)
     if bias:
         y += spread(bias[0], y, weight.ndim - 2)
     return y, None
 
 
 @conv_transpose_op.jvp_of("x")
-def conv_transpose_dy_x(dx: Array, inputs: Arrays, out: Array, residual: Any, *, groups: int, **window: Ints) -> Array:
-    return transposed(dx, inputs[1], out.shape, groups, **window)
+def conv_transpose_dy_x(dx: Array, inputs: Arrays, out: Array, residual: Any, **attributes: Any) -> Array:
+    weight = inputs[1]
+    return transposed(weight, dx, layout_of(out.shape, weight.shape, dx.shape, **attributes), out.shape)
 
 
 @conv_transpose_op.jvp_of("weight")
-def conv_transpose_dy_weight(
-    dweight: Array, inputs: Arrays, out: Array, residual: Any, *, groups: int, **window: Ints
-) -> Array:
-    return transposed(inputs[0], dweight, out.shape, groups, **window)
+def conv_transpose_dy_weight(dweight: Array, inputs: Arrays, out: Array, residual: Any, **attributes: Any) -> Array:
+    x = inputs[0]
+    return transposed(dweight, x, layout_of(out.shape, dweight.shape, x.shape, **attributes), out.shape)
 
 
 @conv_transpose_op.jvp_of("bias")
@@ -344,20 +388,17 @@ def conv_transpose_dy_bias(dbias: Array, inputs: Arrays, out: Array, residual: A
 
 
 @conv_transpose_op.vjp_of("x")
-def conv_transpose_gx(g: Array, inputs: Arrays, out: Array, residual: Any, *, groups: int, **window: Ints) -> Array:
+def conv_transpose_gx(g: Array, inputs: Arrays, out: Array, residual: Any, **attributes: Any) -> Array:
     x, weight = inputs[:2]
-    axes = weight.ndim - 2
-    columns = columns_of(g, weight, x.shape[-axes:], groups, **window)
-    return ungrouped(matrices(weight, groups) @ columns, x.shape, axes)
+    at = layout_of(g.shape, weight.shape, x.shape, **attributes)
+    return as_smaller(correlated(weight, columns_of(g, at), at), at, x.shape)
 
 
 @conv_transpose_op.vjp_of("weight")
-def conv_transpose_gweight(
-    g: Array, inputs: Arrays, out: Array, residual: Any, *, groups: int, **window: Ints
-) -> Array:
+def conv_transpose_gweight(g: Array, inputs: Arrays, out: Array, residual: Any, **attributes: Any) -> Array:
     x, weight = inputs[:2]
-    columns = columns_of(g, weight, x.shape[2 - weight.ndim :], groups, **window)
-    return correlated(grouped(x, weight, groups), columns, weight)
+    at = layout_of(g.shape, weight.shape, x.shape, **attributes)
+    return weight_gradient(x, columns_of(g, at), at, weight.shape)
 
 
 @conv_transpose_op.vjp_of("bias")

@@ -37,21 +37,20 @@ class Plan:
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
-        return f"<plan of {len(self._source.lines)} lines, {sum(self.buffers):,} bytes in {len(self.buffers)} buffers>"
+        return f"<plan of {len(self._source.lines)} lines, {self.nbytes:,} bytes>"
 
     @property
-    def buffers(self) -> list[int]:
-        """The sizes in bytes of the arrays that the plan keeps."""
-        layout = self._source.layout
-        return [int(buffer.size * buffer.dtype.itemsize) for buffer in (*layout.buffers, *layout.scratch)]
+    def nbytes(self) -> int:
+        """The memory that the plan keeps, in bytes."""
+        return sum(size * int(dtype.itemsize) for dtype, size in self._source.layout.sizes.items())
 
     def bind(
         self, buffer: Callable[[int, Any], Any] = np.empty, constant: Callable[[Any, Any], Any] = np.asarray
     ) -> Callable[..., Any]:
-        """run(arrays..., numbers...) on buffers that are made by buffer(size, dtype), with constants that are made by
+        """run(arrays..., numbers...) on memory that is made by buffer(size, dtype), with constants that are made by
         constant(array or number, dtype): floats, or symbols."""
         names: dict[str, Any] = {**self._source.functions, "ANOTHER": ANOTHER}
-        pools: dict[int, Any] = {}
+        memory = {dtype: buffer(size, dtype) for dtype, size in self._source.layout.sizes.items()}
         for name, how in self._source.fixed:
             if isinstance(how, Weak):
                 names[name] = constant(how.array(), how.dtype)
@@ -59,9 +58,7 @@ class Plan:
                 names[name] = constant(how, how.dtype)
             elif isinstance(how, tuple):
                 place, x = how
-                if id(place) not in pools:
-                    pools[id(place)] = buffer(place.size, place.dtype)
-                names[name] = part_of(pools[id(place)], x)
+                names[name] = part_of(memory[place.dtype][place.start : place.start + place.size], x)
             else:
                 names[name] = eval(how, names)  # of what is above
         exec(builtins.compile(self.source, "<plan>", "exec"), names)
@@ -78,14 +75,14 @@ class Plan:
             return self._run(*flat)
 
 
-def part_of(pool: Any, x: RecordedArray | None) -> Any:
+def part_of(buffer: Any, x: RecordedArray | None) -> Any:
     """The first elements of a buffer in the layout of x; all of it if that is None."""
     if x is None:
-        return pool
-    if x.size > pool.size:
-        raise RuntimeError(f"a buffer of {pool.size} elements for {x!r}: a defect of the plan")
-    strides = tuple(s // x.itemsize * pool.itemsize for s in x.strides)
-    return np.lib.stride_tricks.as_strided(pool, x.shape, strides)
+        return buffer
+    if x.size > buffer.size:
+        raise RuntimeError(f"a buffer of {buffer.size} elements for {x!r}: a defect of the plan")
+    strides = tuple(s // x.itemsize * buffer.itemsize for s in x.strides)
+    return np.lib.stride_tricks.as_strided(buffer, x.shape, strides)
 
 
 class Compiled:

@@ -1,4 +1,5 @@
-"""Where each value of a program lives: in a buffer that is kept from run to run, and reused once nobody reads it."""
+"""Where each value of a program lives: in a stretch of memory that is kept from run to run, and reused once nobody
+reads it."""
 
 from __future__ import annotations
 
@@ -15,17 +16,27 @@ from .recording import Instruction, RecordedArray, arrays_in
 from .simplify import same_layout
 
 SMALL = 256  # elements: an output up to this size is copied out of a buffer rather than made anew
+UNIT = 16  # elements: a longer buffer takes a multiple, so that long ones stay aligned
+GROUP = 200  # buffers that are fitted together: the time for each grows with their number
 INTO_OUT = frozenset({np.concatenate, np.stack, np.dot, np.einsum, np.argmax, np.argmin, np.cumsum, np.cumprod})
 MOVED = frozenset({"copy", "flatten", "astype", "reshape", "ravel", np.copy})
 FILLED = frozenset({np.zeros_like, np.ones_like, np.full_like, np.empty_like})
 
 
-@dataclass
+@dataclass(eq=False)
 class Buffer:
-    """A stretch of memory of one dtype."""
+    """A stretch of the memory of its dtype, from element `start` on. first, last: the instructions between which it is
+    in use."""
 
     dtype: Any
     size: int
+    first: int
+    last: int
+    start: int = 0
+
+    def meets(self, other: Buffer) -> bool:
+        """Whether both are in use at some time."""
+        return self.first <= other.last and other.first <= self.last
 
 
 @dataclass
@@ -33,16 +44,21 @@ class Layout:
     """Where the memory of each root is, by id: a Buffer; ("input", k), the k-th array of the arguments; "fresh", made
     in every run because it is handed out; "constant"; "result", what the instruction itself returns.
 
-    late: (k, value): copied into the k-th array at the end.
+    late: (k, value): copied into the k-th array at the end. sizes: of the memory of each dtype.
     """
 
     places: dict[int, Any] = field(default_factory=dict)
-    buffers: list[Buffer] = field(default_factory=list)
     late: list[tuple[int, RecordedArray]] = field(default_factory=list)
-    scratch: list[Buffer] = field(default_factory=list)
+    buffers: list[Buffer] = field(default_factory=list)
+    sizes: dict[Any, int] = field(default_factory=dict)
 
     def of(self, x: RecordedArray) -> Any:
         return self.places[id(x.root)]
+
+    def buffer(self, x: Any, size: int, first: int, last: int) -> Buffer:
+        """A new one, for the dtype of x."""
+        self.buffers.append(Buffer(x.dtype, size, first, last))
+        return self.buffers[-1]
 
     def is_fixed(self, x: RecordedArray) -> bool:
         """Whether its memory is the same in every run."""
@@ -82,9 +98,6 @@ def laid_out(
     born, dies = lifetimes(instructions, outputs)
     taken = handed_over(layout, instructions, inputs, outputs, donated, born, dies)
     out_roots = {id(x.root): x for x in arrays_in(outputs)}
-    free: list[Buffer] = []
-    until: dict[int, int] = {}  # by the id of a buffer: the last instruction that needs what is in it
-    ending: dict[int, list[Buffer]] = {}
     holds: dict[int, int] = {}  # by the id of a buffer: the id of the root in it
     for t, i in enumerate(instructions):
         for x in i.results():
@@ -98,16 +111,40 @@ def laid_out(
             elif is_handed_out(out_roots.get(id(root)), layout):
                 layout.places[id(root)] = "fresh"
             else:
-                buffer = in_place(i, root, t, dies, layout, holds) or reused(root, free, layout)
+                buffer = in_place(i, root, t, dies, layout, holds) or layout.buffer(root, root.size, t, t)
                 layout.places[id(root)] = buffer
-                until[id(buffer)], holds[id(buffer)] = dies[id(root)], id(root)
-                ending.setdefault(dies[id(root)], []).append(buffer)
+                buffer.last, holds[id(buffer)] = dies[id(root)], id(root)
         if type(i) is Blocks:
-            place_inner(i, layout)
-        for buffer in ending.pop(t, []):
-            if until[id(buffer)] == t and not any(buffer is other for other in free):
-                free.append(buffer)
+            place_inner(i, t, layout)
+    for dtype in dict.fromkeys(buffer.dtype for buffer in layout.buffers):
+        layout.sizes[dtype] = fitted([buffer for buffer in layout.buffers if buffer.dtype == dtype])
     return layout
+
+
+def fitted(buffers: Sequence[Buffer]) -> int:
+    """Sets where each begins; returns the size of the memory. The largest comes first, and each goes into the smallest
+    gap between those that it meets (Pisarchyk and Lee, 2020)."""
+    buffers = sorted(buffers, key=lambda buffer: -buffer.size)
+    end = 0
+    for k in range(0, len(buffers), GROUP):
+        bottom = end
+        done: list[Buffer] = []
+        for buffer in buffers[k : k + GROUP]:
+            taken = sorted((other.start, other.start + room(other)) for other in done if buffer.meets(other))
+            gaps, at = [], bottom
+            for start, stop in taken:
+                if start - at >= room(buffer):
+                    gaps.append((start - at, at))
+                at = max(at, stop)
+            buffer.start = min(gaps)[1] if gaps else at
+            done.append(buffer)
+            end = max(end, buffer.start + room(buffer))
+    return end
+
+
+def room(buffer: Buffer) -> int:
+    """The elements that it takes."""
+    return buffer.size if buffer.size < UNIT else -(-buffer.size // UNIT) * UNIT
 
 
 def lifetimes(instructions: Sequence[Instruction], outputs: Any) -> tuple[dict[int, int], dict[int, int]]:
@@ -174,35 +211,21 @@ def is_aligned(i: Instruction, root: RecordedArray, result: RecordedArray) -> bo
     )  # fmt: skip
 
 
-def reused(root: RecordedArray, free: list[Buffer], layout: Layout) -> Buffer:
-    """The smallest free buffer that is large enough, and not much too large; else a new one."""
-    fitting = [b for b in free if b.dtype == root.dtype and root.size <= b.size <= 4 * root.size + 64]
-    if fitting:
-        best = min(reversed(fitting), key=lambda b: b.size)  # of equal ones the last: it may be in the cache still
-        free[:] = [b for b in free if b is not best]
-        return best
-    layout.buffers.append(Buffer(root.dtype, root.size))
-    return layout.buffers[-1]
-
-
-def place_inner(i: Blocks, layout: Layout) -> None:
-    """Buffers of one block for the values that are read in their chain only. Chains share them."""
+def place_inner(i: Blocks, t: int, layout: Layout) -> None:
+    """Buffers of one block for the values that are read in their chain only."""
     inner = {id(x) for x in i.inner}
-    last = {id(x): t for t, step in enumerate(i.steps) for x in (*step.results(), *step.arrays())}
-    free = list(layout.scratch)
-    for t, step in enumerate(i.steps):
-        ending = {id(x): layout.places[id(x)] for x in step.arrays() if id(x) in inner and last[id(x)] == t}
-        free = [*free, *ending.values()]  # a step may write over what it reads
-        for x in step.results():
+    last = {id(x): k for k, step in enumerate(i.steps) for x in (*step.results(), *step.arrays())}
+    free: list[Buffer] = []
+    for k, step in enumerate(i.steps):
+        free += {id(x): layout.places[id(x)] for x in step.arrays() if id(x) in inner and last[id(x)] == k}.values()
+        for x in step.results():  # a step may write over what it reads
             if id(x) not in inner:
                 continue
             buffer = next((b for b in reversed(free) if b.dtype == x.dtype), None)
-            if buffer is None:
-                buffer = Buffer(x.dtype, blocks.ELEMENTS)
-                layout.scratch.append(buffer)
+            buffer = buffer or layout.buffer(x, blocks.ELEMENTS, t, t)
             free = [b for b in free if b is not buffer]
             layout.places[id(x)] = buffer
-            if last[id(x)] == t:
+            if last[id(x)] == k:
                 free.append(buffer)
 
 

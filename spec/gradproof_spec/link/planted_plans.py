@@ -92,16 +92,26 @@ def too_early(i: Any, root: Any, result: Any, t: int, last: int) -> bool:
     return True
 
 
-reused = memory.reused
+fitted = memory.fitted
 
 
-@plant("one-buffer-for-all", memory, "reused", "sgd", "momentum", "adam", "shared", "numpy", "convolution")
-def one_buffer(root: Any, free: Any, layout: Any) -> Any:
-    for buffer in layout.buffers:
-        if buffer.dtype == root.dtype:
-            buffer.size = max(buffer.size, root.size)
-            return buffer
-    return reused(root, free, layout)
+@plant("one-buffer-for-all", memory, "fitted", "sgd", "momentum", "adam", "shared", "numpy", "convolution")
+def all_at_zero(found: Any) -> int:
+    return int(max(buffer.size for buffer in found))
+
+
+@plant("buffers-overlap", memory, "fitted", "sgd", "momentum", "adam", "shared", "numpy", "labelled", "blocks")
+def overlapping(found: Any) -> int:
+    """By one element."""
+    end = fitted(found)
+    for buffer in found:
+        buffer.start -= buffer.start > 0
+    return end
+
+
+@plant("a-result-is-written-over-what-is-read", memory.Buffer, "meets", "blocks", "early")
+def meets_within(self: Any, other: Any) -> bool:
+    return bool(self.first < other.last and other.first < self.last)
 
 
 @plant("anything-is-given-away", source, "may_be_given", "sgd", "swapped")
