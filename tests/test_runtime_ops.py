@@ -20,6 +20,10 @@ from runtime_cases.softmax import softmax_reference
 from runtime_cases.structural import upsample_reference
 
 import gradproof as gp
+import gradproof_spec.link.ops  # noqa: F401  fills EXAMPLES
+from gradproof.op import OPS
+from gradproof.ops.convolution import layout_of as conv_layout
+from gradproof_spec.link.examples import EXAMPLES
 
 ORDINARY = [case for case in CASES if not case[0].startswith("detach")]  # its derivative is 0 by definition
 
@@ -229,6 +233,36 @@ def test_conv_transpose_of_any_shape(data):
         normal(groups * I, O, *kernel),
         *bias,
     )
+
+
+@pytest.mark.parametrize("padding", [(0, 0), (1, 2), (2, 1), (3, 0)])  # 3: more than a window has taps before its last
+@pytest.mark.parametrize("batch", [(), (3,), (2, 2)])
+def test_convolutions_whose_windows_share_columns(batch, padding):
+    x, weight, bias = normal(*batch, 2, 5, 14), normal(3, 2, 3, 2), normal(3)
+    keywords = {"stride": (1, 2), "padding": padding, "dilation": (1, 2), "groups": 1}
+    shape = gp.conv(x, weight, **keywords).shape
+    shared = conv_layout(x.shape, weight.shape, shape, **keywords).taps == (3, 2)
+    assert shared == (padding[0] < 3 and len(batch) > 0)
+    check(lambda *xs: gp.conv(*xs, **keywords), lambda *xs: conv_reference(*xs, **keywords), x, weight, bias)
+    keywords["output_padding"] = (0, 1)
+    check(
+        lambda *xs: gp.conv_transpose(*xs, **keywords),
+        lambda *xs: conv_transpose_reference(*xs, **keywords),
+        normal(*shape),
+        weight,
+        normal(2),
+    )
+
+
+@pytest.mark.parametrize("op", ["conv", "conv_transpose"])
+def test_both_ways_to_make_columns_are_proved(op):
+    found = set()
+    for example in (example for example in EXAMPLES if example.op == op):
+        shapes, attributes = example.shapes, example.attributes
+        out = OPS[op].shape(*shapes, **attributes)
+        large, small = (shapes[0], out) if op == "conv" else (out, shapes[0])
+        found.add(conv_layout(large, shapes[1], small, **attributes).taps[0] > 1)
+    assert found == {True, False}
 
 
 @given(st.data())

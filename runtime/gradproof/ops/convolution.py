@@ -57,7 +57,7 @@ def layout_of(
     N, taps, windows = product(small[: -axes - 1]), weight[2:], small[-axes:]
     along: tuple[Shape, ...] = (large[-axes:], taps, windows, stride, padding, dilation)
     one, several = groups == stride[0] == dilation[0] == 1, axes > 1 < taps[0] > padding[0]
-    long = large[-axes] > 0 and N * product(windows[1:]) >= weight[0]  # products of small matrices are slow
+    long = large[-axes] > 0 and N * product(windows[1:]) >= 4 * weight[0]  # products of small matrices are slow
     if not (one and several and long):
         along = tuple((n, *axis) for n, axis in zip((1, 1, 1, 1, 0, 1), along, strict=True))
     return Layout(N, groups, weight[1], weight[0] // groups, *along)
@@ -207,7 +207,8 @@ def check_channels(
             raise ShapeError(describe(op, what, remedy, bias=bias, weight=weight, groups=groups))
 
 
-# conv: y[..., o, p] = bias[o] + Σ_c,u x[..., c, stride p + dilation u - padding] weight[o, c, u], c in the group of o
+# conv: y[..., o, p] = bias[o] + Σ_c,u x[..., c, stride p + dilation u - padding] weight[o, c, u], c in the group of o;
+# residual (columns,), or None where windows share theirs: those are made again quickly
 
 conv_op = Op("conv", inputs=("x", "weight", "bias"), optional=("bias",))
 
@@ -241,10 +242,11 @@ def conv_y(inputs: Arrays, **attributes: Any) -> tuple[Array, Residual]:
     x, weight, *bias = inputs
     shape = conv_shape(x.shape, weight.shape, **attributes)
     at = layout_of(x.shape, weight.shape, shape, **attributes)
-    y = correlated(weight, columns_of(x, at), at)
+    columns = columns_of(x, at)
+    y = correlated(weight, columns, at)
     if bias:
         y += bias[0].reshape((at.G, 1, at.O, 1))
-    return as_smaller(y, at, shape), None
+    return as_smaller(y, at, shape), None if at.taps[0] > 1 else (columns,)
 
 
 @conv_op.jvp_of("x")
@@ -257,7 +259,8 @@ def conv_dy_x(dx: Array, inputs: Arrays, out: Array, residual: Any, **attributes
 def conv_dy_weight(dweight: Array, inputs: Arrays, out: Array, residual: Any, **attributes: Any) -> Array:
     x = inputs[0]
     at = layout_of(x.shape, dweight.shape, out.shape, **attributes)
-    return as_smaller(correlated(dweight, columns_of(x, at), at), at, out.shape)
+    columns = columns_of(x, at) if residual is None else residual[0]
+    return as_smaller(correlated(dweight, columns, at), at, out.shape)
 
 
 @conv_op.jvp_of("bias")
@@ -275,7 +278,8 @@ def conv_gx(g: Array, inputs: Arrays, out: Array, residual: Any, **attributes: A
 def conv_gweight(g: Array, inputs: Arrays, out: Array, residual: Any, **attributes: Any) -> Array:
     x, weight = inputs[:2]
     at = layout_of(x.shape, weight.shape, g.shape, **attributes)
-    return weight_gradient(g, columns_of(x, at), at, weight.shape)
+    columns = columns_of(x, at) if residual is None else residual[0]
+    return weight_gradient(g, columns, at, weight.shape)
 
 
 @conv_op.vjp_of("bias")

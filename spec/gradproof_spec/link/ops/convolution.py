@@ -120,6 +120,8 @@ example(
     groups=1,
 )
 
+example("conv", "n2c2-h2w3-k2-p1x0", (2, 2, 2, 3), (1, 2, 2, 2), (1,), **TWO | {"padding": (1, 0)})
+
 for batch in BATCHES:
     example("conv_transpose", f"batch{len(batch)}-k2", (*batch, 2, 3), (2, 2, 2), (2,), **ONE, output_padding=(0,))
 example(
@@ -130,6 +132,15 @@ example(
     (1,),
     **TWO | {"stride": (2, 2), "padding": (1, 1)},
     output_padding=(1, 0),
+)
+example(
+    "conv_transpose",
+    "n2c1-h2w2-k2-p1x0",
+    (2, 1, 2, 2),
+    (1, 2, 2, 2),
+    (2,),
+    **TWO | {"padding": (1, 0)},
+    output_padding=(0, 0),
 )
 example(
     "conv_transpose",
