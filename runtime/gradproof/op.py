@@ -142,6 +142,8 @@ class Op:
         if self.variadic:
             joint = run_rule(self.rules[f"vjp {self.inputs[0]}"], g, inputs, out, residual, **attributes)
             return tuple(gx if want else None for gx, want in zip(joint, wanted, strict=True))
+        if "vjp shared" in self.rules and any(wanted):
+            residual = run_rule(self.rules["vjp shared"], g, inputs, out, residual, **attributes)
         found: list[Array | None] = []  # from the last to the first, which is what the reverse pass goes on with
         for name, want in reversed(list(zip(self.inputs, wanted, strict=False))):
             rule = self.rules[f"vjp {name}"] if want and name in self.differentiable else None
@@ -196,6 +198,10 @@ class Op:
     def vjp_of(self, name: str) -> Callable[[Function], Function]:
         return lambda rule: self._add(f"vjp {name}", rule)
 
+    def vjp_shared(self, rule: Function) -> Function:
+        """What the VJP rules have in common, computed once: they get it in the place of the residual."""
+        return self._add("vjp shared", rule)
+
     def public(self, function: Function) -> Function:
         """Close the op with the function that users call, and enter it into OPS."""
         needed = ["shape", "forward", *(f"{way} {name}" for name in self.differentiable for way in ("jvp", "vjp"))]
@@ -211,7 +217,7 @@ class Op:
 
     def _add(self, key: str, rule: Function) -> Function:
         rules = {f"{way} {name}" for name in self.differentiable for way in ("jvp", "vjp")}
-        known = {"shape", "forward", "check", "recall", *rules}
+        known = {"shape", "forward", "check", "recall", "vjp shared", *rules}
         if key not in known:
             raise GraphError(
                 describe(self.name, f"there is no place for the rule '{key}'", "check the name", places=sorted(known))

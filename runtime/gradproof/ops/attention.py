@@ -17,6 +17,8 @@ from ..tape import Traced, apply
 from .explicit import broadcasted
 from .linalg import flat, transposed
 
+Arrays = tuple[Array, ...]
+
 # The parts that both ops share: s = scale q kᵀ, w = softmax(s) over the allowed keys, y = w v
 
 
@@ -104,7 +106,7 @@ sdpa_op = Op(
 )
 
 
-def parts(inputs: tuple[Array, ...]) -> tuple[Array, Array, Array, Array | None]:
+def parts(inputs: Arrays) -> tuple[Array, Array, Array, Array | None]:
     q, k, v, *mask = inputs
     return q, k, v, mask[0] if mask else None
 
@@ -132,50 +134,55 @@ def sdpa_shape(q: Shape, k: Shape, v: Shape, mask: Shape | None = None, *, scale
 
 
 @sdpa_op.forward
-def sdpa_y(inputs: tuple[Array, ...], *, scale: float) -> tuple[Array, Residual]:
+def sdpa_y(inputs: Arrays, *, scale: float) -> tuple[Array, Residual]:
     q, k, v, mask = parts(inputs)
     w = weights(q, k, mask, scale)
     return mixed(w, v, mask), (w,)
 
 
 @sdpa_op.jvp_of("q")
-def sdpa_dy_q(dq: Array, inputs: tuple[Array, ...], out: Array, residual: tuple[Array], *, scale: float) -> Array:
+def sdpa_dy_q(dq: Array, inputs: Arrays, out: Array, residual: tuple[Array], *, scale: float) -> Array:
     _, k, v, mask = parts(inputs)
     (w,) = residual
     return mixed(centred((dq * scale) @ transposed(k), w, mask), v, mask)
 
 
 @sdpa_op.jvp_of("k")
-def sdpa_dy_k(dk: Array, inputs: tuple[Array, ...], out: Array, residual: tuple[Array], *, scale: float) -> Array:
+def sdpa_dy_k(dk: Array, inputs: Arrays, out: Array, residual: tuple[Array], *, scale: float) -> Array:
     q, _, v, mask = parts(inputs)
     (w,) = residual
     return mixed(centred((q * scale) @ transposed(dk), w, mask), v, mask)
 
 
 @sdpa_op.jvp_of("v")
-def sdpa_dy_v(dv: Array, inputs: tuple[Array, ...], out: Array, residual: tuple[Array], *, scale: float) -> Array:
+def sdpa_dy_v(dv: Array, inputs: Arrays, out: Array, residual: tuple[Array], *, scale: float) -> Array:
     (w,) = residual
     return mixed(w, dv, parts(inputs)[3])
 
 
-@sdpa_op.vjp_of("q")
-def sdpa_gq(g: Array, inputs: tuple[Array, ...], out: Array, residual: tuple[Array], *, scale: float) -> Array:
-    _, k, v, mask = parts(inputs)
+@sdpa_op.vjp_shared
+def sdpa_gs(g: Array, inputs: Arrays, out: Array, residual: tuple[Array], *, scale: float) -> tuple[Array, Array]:
+    """The weights, and the cotangent of scale q kᵀ times the scale."""
+    _, _, v, mask = parts(inputs)
     (w,) = residual
-    return mixed(centred(g @ transposed(v), w, mask), k, mask) * scale
+    return w, centred((g * scale) @ transposed(v), w, mask)
+
+
+@sdpa_op.vjp_of("q")
+def sdpa_gq(g: Array, inputs: Arrays, out: Array, shared: tuple[Array, Array], *, scale: float) -> Array:
+    _, k, _, mask = parts(inputs)
+    return mixed(shared[1], k, mask)
 
 
 @sdpa_op.vjp_of("k")
-def sdpa_gk(g: Array, inputs: tuple[Array, ...], out: Array, residual: tuple[Array], *, scale: float) -> Array:
-    q, _, v, mask = parts(inputs)
-    (w,) = residual
-    return mixed(transposed(centred(g @ transposed(v), w, mask)), q, reversed_mask(mask)) * scale
+def sdpa_gk(g: Array, inputs: Arrays, out: Array, shared: tuple[Array, Array], *, scale: float) -> Array:
+    q, _, _, mask = parts(inputs)
+    return mixed(transposed(shared[1]), q, reversed_mask(mask))
 
 
 @sdpa_op.vjp_of("v")
-def sdpa_gv(g: Array, inputs: tuple[Array, ...], out: Array, residual: tuple[Array], *, scale: float) -> Array:
-    (w,) = residual
-    return mixed(transposed(w), g, reversed_mask(parts(inputs)[3]))
+def sdpa_gv(g: Array, inputs: Arrays, out: Array, shared: tuple[Array, Array], *, scale: float) -> Array:
+    return mixed(transposed(shared[0]), g, reversed_mask(parts(inputs)[3]))
 
 
 @sdpa_op.public
@@ -245,12 +252,12 @@ def merged(heads: Array) -> Array:
     return rows.reshape((*rows.shape[:-2], rows.shape[-2] * rows.shape[-1]))
 
 
-def head_mask(inputs: tuple[Array, ...]) -> Array | None:
+def head_mask(inputs: Arrays) -> Array | None:
     """The mask, the same for every head."""
     return inputs[5][..., None, :, :] if len(inputs) > 5 else None
 
 
-def read(x: Array, inputs: tuple[Array, ...]) -> Array:
+def read(x: Array, inputs: Arrays) -> Array:
     """x, or its tangent, with 0 for the positions that neither read nor are read."""
     if len(inputs) == 5:
         return x
@@ -282,7 +289,7 @@ def mha_shape(
 
 
 @mha_op.forward
-def mha_y(inputs: tuple[Array, ...], *, num_heads: int, scale: float) -> tuple[Array, Residual]:
+def mha_y(inputs: Arrays, *, num_heads: int, scale: float) -> tuple[Array, Residual]:
     x, wq, wk, wv, wo = inputs[:5]
     x, mask = read(x, inputs), head_mask(inputs)
     q, k, v = (split(x, w, num_heads) for w in (wq, wk, wv))
@@ -331,56 +338,46 @@ def mha_dy_wo(dwo: Array, inputs: Any, out: Array, residual: Any, *, num_heads: 
     return (flat(residual[4]) @ dwo).reshape(out.shape)
 
 
-def gscores(gc: Array, inputs: Any, residual: Any, scale: float) -> Array:
-    _, _, v, w, _ = residual
-    result: Array = centred((gc * scale) @ transposed(v), w, head_mask(inputs))
-    return result
-
-
-def gqueries(gs: Array, inputs: Any, residual: Any) -> Array:
-    return merged(mixed(gs, residual[1], head_mask(inputs)))
-
-
-def gkeys(gs: Array, inputs: Any, residual: Any) -> Array:
-    return merged(mixed(transposed(gs), residual[0], reversed_mask(head_mask(inputs))))
-
-
-def gvalues(gc: Array, inputs: Any, residual: Any) -> Array:
-    return merged(mixed(transposed(residual[3]), gc, reversed_mask(head_mask(inputs))))
+@mha_op.vjp_shared
+def mha_gqkv(g: Array, inputs: Any, out: Array, residual: Any, *, num_heads: int, scale: float) -> Any:
+    """The cotangents of x wq, x wk and x wv, and the output of the heads."""
+    mask = head_mask(inputs)
+    q, k, v, w, c = residual
+    gc = split(g, inputs[4].T, num_heads)
+    gs = centred((gc * scale) @ transposed(v), w, mask)
+    gq, gk = mixed(gs, k, mask), mixed(transposed(gs), q, reversed_mask(mask))
+    gv = mixed(transposed(w), gc, reversed_mask(mask))
+    return flat(merged(gq)), flat(merged(gk)), flat(merged(gv)), flat(c)
 
 
 @mha_op.vjp_of("x")
-def mha_gx(g: Array, inputs: Any, out: Array, residual: Any, *, num_heads: int, scale: float) -> Any:
-    x, wq, wk, wv, wo = inputs[:5]
-    gc = split(g, wo.T, num_heads)
-    gs = gscores(gc, inputs, residual, scale)
-    gx = flat(gqueries(gs, inputs, residual)) @ wq.T
-    gx += flat(gkeys(gs, inputs, residual)) @ wk.T
-    gx += flat(gvalues(gc, inputs, residual)) @ wv.T
+def mha_gx(g: Array, inputs: Any, out: Array, shared: Any, *, num_heads: int, scale: float) -> Any:
+    x, wq, wk, wv = inputs[:4]
+    gq, gk, gv, _ = shared
+    gx = gq @ wq.T
+    gx += gk @ wk.T
+    gx += gv @ wv.T
     return gx.reshape(x.shape)
 
 
 @mha_op.vjp_of("wq")
-def mha_gwq(g: Array, inputs: Any, out: Array, residual: Any, *, num_heads: int, scale: float) -> Any:
-    gs = gscores(split(g, inputs[4].T, num_heads), inputs, residual, scale)
-    return flat(read(inputs[0], inputs)).T @ flat(gqueries(gs, inputs, residual))
+def mha_gwq(g: Array, inputs: Any, out: Array, shared: Any, *, num_heads: int, scale: float) -> Any:
+    return flat(read(inputs[0], inputs)).T @ shared[0]
 
 
 @mha_op.vjp_of("wk")
-def mha_gwk(g: Array, inputs: Any, out: Array, residual: Any, *, num_heads: int, scale: float) -> Any:
-    gs = gscores(split(g, inputs[4].T, num_heads), inputs, residual, scale)
-    return flat(read(inputs[0], inputs)).T @ flat(gkeys(gs, inputs, residual))
+def mha_gwk(g: Array, inputs: Any, out: Array, shared: Any, *, num_heads: int, scale: float) -> Any:
+    return flat(read(inputs[0], inputs)).T @ shared[1]
 
 
 @mha_op.vjp_of("wv")
-def mha_gwv(g: Array, inputs: Any, out: Array, residual: Any, *, num_heads: int, scale: float) -> Any:
-    gc = split(g, inputs[4].T, num_heads)
-    return flat(read(inputs[0], inputs)).T @ flat(gvalues(gc, inputs, residual))
+def mha_gwv(g: Array, inputs: Any, out: Array, shared: Any, *, num_heads: int, scale: float) -> Any:
+    return flat(read(inputs[0], inputs)).T @ shared[2]
 
 
 @mha_op.vjp_of("wo")
-def mha_gwo(g: Array, inputs: Any, out: Array, residual: Any, *, num_heads: int, scale: float) -> Any:
-    return flat(residual[4]).T @ flat(g)
+def mha_gwo(g: Array, inputs: Any, out: Array, shared: Any, *, num_heads: int, scale: float) -> Any:
+    return shared[3].T @ flat(g)
 
 
 @mha_op.recall

@@ -184,8 +184,14 @@ def heads_reshaped(inputs: Any, *, num_heads: Any, scale: Any) -> Any:
 
 
 @plant(SDPA, "kernel-gv-not-transposed", "vjp v", "one-blocked")
-def gv_not_transposed(g: Any, inputs: Any, out: Any, residual: Any, *, scale: Any) -> Any:
-    return residual[0] @ g
+def gv_not_transposed(g: Any, inputs: Any, out: Any, shared: Any, *, scale: Any) -> Any:
+    return shared[0] @ g
+
+
+@plant(SDPA, "kernel-shared-gs-not-centred", "vjp shared", "one-blocked")
+def gs_not_centred(g: Any, inputs: Any, out: Any, residual: Any, *, scale: Any) -> Any:
+    (w,) = residual
+    return w, w * (scale * g @ inputs[2].T)
 
 
 @plant(SDPA, "kernel-mask-inverted", "forward", "one-blocked")
@@ -196,7 +202,7 @@ def mask_inverted(inputs: Any, *, scale: Any) -> Any:
 
 
 @plant(MHA, "kernel-gwo-of-the-values", "vjp wo", "h2-e1")
-def gwo_of_the_values(g: Any, inputs: Any, out: Any, residual: Any, *, num_heads: Any, scale: Any) -> Any:
+def gwo_of_the_values(g: Any, inputs: Any, out: Any, shared: Any, *, num_heads: Any, scale: Any) -> Any:
     return flat(inputs[0] @ inputs[3]).T @ flat(g)
 
 
