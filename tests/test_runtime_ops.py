@@ -254,6 +254,18 @@ def test_convolutions_whose_windows_share_columns(batch, padding):
     )
 
 
+def test_an_infinite_weight_reaches_the_cells_that_it_is_added_to_and_no_others():
+    keywords = {"stride": (1, 1), "padding": (1, 1), "output_padding": (0, 0), "dilation": (1, 1), "groups": 1}
+    x, weight = abs(normal(3, 2, 4, 8)) + 1, normal(2, 2, 3, 3)
+    weight[0, 0, 2, 1] = np.inf  # the first row of cells is in no window with this tap
+    y = gp.conv_transpose(x, weight, **keywords)
+    assert conv_layout(y.shape, weight.shape, x.shape, **keywords).taps == (3, 3)
+    want = conv_transpose_reference(x, weight, **keywords)
+    np.testing.assert_array_equal(np.isinf(y), np.isinf(want))
+    np.testing.assert_allclose(y[np.isfinite(y)], want[np.isfinite(want)])
+    assert np.isfinite(y[:, 0, 0]).all() and np.isinf(y[:, 0, 1:]).all() and np.isfinite(y[:, 1]).all()
+
+
 @pytest.mark.parametrize("op", ["conv", "conv_transpose"])
 def test_both_ways_to_make_columns_are_proved(op):
     found = set()

@@ -17,6 +17,7 @@ is rearranged. Ops that keep the order of their input's memory, such as relu and
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -123,18 +124,29 @@ def as_smaller(y: Array, at: Layout, shape: Shape) -> Array:
     return batch_first(y.reshape((at.G, at.windows[0], at.O, *at.windows[1:], at.N)), shape)
 
 
+def stretches(at: Layout) -> Iterator[tuple[slice, slice, int]]:
+    """Runs of outer cells that are in the windows of the same outer taps, counted from the last: the cells, the taps,
+    and the first window that reads the first cell. Taps are missing at both ends only."""
+    def taps(h: int) -> tuple[int, int]:
+        first = h + at.padding[0] - at.taps[0] + 1
+        return max(0, -first), min(at.taps[0], at.windows[0] - first)
+
+    for (start, stop), run in groupby(range(at.cells[0]), taps):
+        cells = list(run)
+        yield slice(cells[0], cells[-1] + 1), slice(start, stop), cells[0] + at.padding[0] - at.taps[0] + 1 + start
+
+
 def transposed(weight: Array, y: Array, at: Layout, shape: Shape) -> Array:
     """y (..., G O, windows) -> shape (..., G C, cells): weight times y, each cell the sum of the taps that read it."""
-    outer, taps, inner_windows = at.taps[0], product(at.taps[1:]), at.windows[1:]
-    windows = batch_last(y, at, at.O, at.windows)
-    if outer > 1:  # cell h is in the outer windows h + padding - taps + 1 to h + padding
-        before = outer - 1 - at.padding[0]
-        unpadded, extent = windows, at.cells[0] + outer - 1
-        windows = np.zeros_like(windows, order="C", shape=(1, extent, at.O, *inner_windows, at.N))
-        windows[:, before : before + at.windows[0]] = unpadded
-    windows = windows.reshape((at.G, windows.shape[1], at.O, product(inner_windows) * at.N))
-    matrix = weight.reshape((at.G, 1, at.O, at.C, outer, taps))[:, :, :, :, ::-1].transpose(0, 1, 3, 5, 4, 2)
-    columns = matrix.reshape((at.G, 1, at.C * taps, outer * at.O)) @ successive(windows, outer)
+    taps, inner_windows = product(at.taps[1:]), at.windows[1:]
+    rows = batch_last(y, at, at.O, at.windows).reshape((at.G, at.windows[0], at.O, product(inner_windows) * at.N))
+    matrix = weight.reshape((at.G, 1, at.O, at.C, at.taps[0], taps))[:, :, :, :, ::-1].transpose(0, 1, 3, 5, 4, 2)
+    columns = np.empty_like(rows, shape=(at.G, at.cells[0], at.C * taps, rows.shape[3]))
+    for cells, read, first in stretches(at):
+        count = read.stop - read.start
+        part = matrix[:, :, :, :, read].reshape((at.G, 1, at.C * taps, count * at.O))
+        reading = rows[:, first : first + cells.stop - cells.start + count - 1]
+        np.matmul(part, successive(reading, count), out=columns[:, cells])
     columns = columns.reshape((at.G, at.cells[0], at.C, *at.taps[1:], *inner_windows, at.N))
     padded = tuple(n + 2 * pad for n, pad in zip(at.cells[1:], at.padding[1:], strict=True))
     x = np.zeros_like(columns, shape=(at.G, at.cells[0], at.C, *padded, at.N))
