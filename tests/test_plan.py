@@ -472,6 +472,13 @@ def test_threads():
     assert wrong == []
 
 
+def test_a_number_beside_a_large_array_in_a_chain():
+    x = numbers(1, 1100, 1000, dtype=np.float32)
+    compiled = gp.compile(lambda x: gp.square(gp.relu(x)))
+    same(compiled(x), gp.square(gp.relu(x)))
+    assert "for block, front in" in compiled.plans[0].source
+
+
 # ---------------------------------------------------------------- where buffers are
 @SETTINGS
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 12), st.integers(0, 12)), max_size=30), st.integers(1, 40))
@@ -597,6 +604,7 @@ def test_random_numpy_programs(start, monkeypatch):
         monkeypatch.setattr("gradproof.plan.blocks.ELEMENTS", rng.choice([1, 2, 3, 5]))
         monkeypatch.setattr("gradproof.plan.memory.SMALL", 1 if seed % 2 else 256)
         monkeypatch.setattr("gradproof.plan.memory.FEW", 1 if seed % 2 else 4096)
+        monkeypatch.setattr("gradproof.plan.source.FEW", 2 if seed % 2 else 4096)
         compiled, kept = gp.compile(function, donate=donate), []
         for t in range(3):
             given = [numbers([seed, t, k], *shape) for k, shape in enumerate(shapes)]

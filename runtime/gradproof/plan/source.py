@@ -34,6 +34,7 @@ class Source:
         self.functions: dict[str, Any] = {}
         self.objects: dict[Any, str] = {}
         self.numbers: dict[int, str] = {}
+        self.in_blocks = False
 
     # ---- names
     def array(self, x: RecordedArray) -> str:
@@ -158,6 +159,8 @@ class Source:
         number, other, dtype = i.arguments[k], i.arguments[1 - k], dtypes_taken(i)[k]
         if type(number) not in (int, float) or type(other) is not RecordedArray or other.size < FEW or dtype is None:
             return ""
+        if self.in_blocks:
+            return self.once(Weak(number, dtype, (blocks.ELEMENTS,), (0,))) + "[front]"
         order = tuple(sorted(range(other.ndim), key=lambda axis: -other.strides[axis]))
         shape, size = [1] * other.ndim, 1
         for axis in reversed(order):  # from the innermost in memory
@@ -239,6 +242,7 @@ class Source:
         for count, (key, name) in enumerate(whole.items()):
             self.names[key] = f"p{count}"
             inside.append(f"p{count} = {name}[{'front' if key in map(id, i.inner) else 'block'}]")
+        self.in_blocks = True
         for step in i.steps:
             target = step.result if step.target is None else step.target
             read, out = self.reading(step), self.array(target)
@@ -247,6 +251,7 @@ class Source:
                 inside.append(f"where_into({', '.join([out, *read])})")
             else:
                 inside.append(self.call(step, out if step.target is None else None))
+        self.in_blocks = False
         self.names = {**self.names, **{key: names[key] for key in whole if key in names}}
         length = blocks.ELEMENTS
         parts = [slice(start, min(start + length, i.size)) for start in range(0, i.size, length)]

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
@@ -24,7 +24,7 @@ import numpy as np
 
 import gradproof as gp
 from gradproof import optimizers
-from gradproof.plan import ANOTHER, Compiled, Plan, blocks
+from gradproof.plan import ANOTHER, Compiled, Plan, blocks, source
 from gradproof.tape import apply
 from gradproof.trees import leaves, map_leaves
 
@@ -288,7 +288,7 @@ def chains(x: Any, y: Any) -> Any:
     first = gx[0] + np.tanh(gx) * x
     first += gy
     total = first.sum()
-    return z, x - 0.5 * gx, y - 0.5 * gy, first * total + x[::-1], np.where(x > y, first, 0.0)
+    return z, x - 0.5 * gx, y - np.maximum(gy, 0.5), first * total + x[::-1], np.where(x > y, first, 0.0)
 
 
 def early(x: Any, y: Any) -> Any:
@@ -346,8 +346,6 @@ def symbolic(arguments: Any, every_number: bool) -> tuple[Any, list[Any], list[A
 
 def prove_program(program: Program) -> Outcome:
     label = f"lowering[plan-{program.name}]"
-    cut: dict[str, Any] = {"ELEMENTS": program.block, "LEAST": program.block} if program.block else {}
-
     def both() -> Any:
         with ExitStack() as stack:
             stack.enter_context(gates_open())
@@ -366,7 +364,10 @@ def prove_program(program: Program) -> Outcome:
         return [list(map(terms, leaves(tree))) for tree in (found, want)]
 
     try:
-        with patch.multiple(blocks, **cut) if cut else nullcontext():
+        with ExitStack() as stack:
+            if program.block:
+                stack.enter_context(patch.multiple(blocks, ELEMENTS=program.block, LEAST=program.block))
+                stack.enter_context(patch.object(source, "FEW", 2))
             plan = gp.compile(program.function, donate=program.donate).plan(*program.arguments)
         require_fitting(plan, program.arguments, program.function)
         exploration = explore(both, max_paths=64)
