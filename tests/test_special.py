@@ -51,7 +51,7 @@ def test_it_never_leaves_the_interval_and_never_falls():
     assert np.all(np.diff(y) >= -2 * np.spacing(1.0))
 
 
-@pytest.mark.parametrize("shape", [(), (0,), (3, 0), (2, 3), (5, special.BLOCK // 2 + 1)])
+@pytest.mark.parametrize("shape", [(), (0,), (3, 0), (2, 3), (5, special.UNCUT // 4)])
 def test_shapes_and_layouts(shape):
     x = np.asarray(np.random.default_rng(1).normal(size=shape))
     y = special.erf(x)
@@ -90,6 +90,49 @@ def test_chosen_is_where_bit_for_bit(dtype, shape, monkeypatch):
             found, wanted = special.chosen(m, x, y), np.where(m, x, y)
             assert found.dtype == wanted.dtype and found.shape == wanted.shape
             assert np.asarray(found).tobytes() == wanted.tobytes()
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
+def test_parted_is_two_wheres_bit_for_bit(dtype):
+    x = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 0.5, -1.5, 3.0] * 2, dtype)
+    mask = np.arange(16) % 3 == 0
+    for y, m in ((x, mask), (x[::2], mask[::2]), (x.reshape(4, 4).T, mask.reshape(4, 4)), (x[3:3], mask[3:3])):
+        for found, wanted in zip(special.parted(m, y), (np.where(m, y, 0), np.where(m, 0, y)), strict=True):
+            assert found.dtype == wanted.dtype and found.tobytes() == wanted.tobytes()
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
+@pytest.mark.parametrize("bound", [0, 0.5, -np.inf, np.inf])
+@pytest.mark.parametrize("few", [0, 100])
+def test_bounds_are_maximum_and_minimum_bit_for_bit(dtype, bound, few, monkeypatch):
+    monkeypatch.setattr(special, "FEW", few)
+    x = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 0.5, -1.5, 3.0] * 4, dtype)
+    for y in (x, x[::3], x.reshape(4, 8).T, x[2:3].reshape(())):
+        for ours, theirs in ((special.at_least, np.maximum), (special.at_most, np.minimum)):
+            found, wanted = ours(y, bound), theirs(y, bound)
+            assert found.dtype == wanted.dtype and not np.shares_memory(found, y)
+            assert np.asarray(found).tobytes() == wanted.tobytes()
+            assert np.asarray(found).strides == wanted.strides
+
+
+def test_in_blocks_is_the_rule_on_the_whole(monkeypatch):
+    monkeypatch.setattr(special, "BLOCK", 7)
+    monkeypatch.setattr(special, "UNCUT", 14)
+    lengths = []
+
+    def rule(x, y):
+        lengths.append(x.size)
+        return x * y + 1, x > y
+
+    for shape in ((), (0,), (14,), (5, 8), (3, 7)):
+        x, y = np.random.default_rng(0).normal(size=(2, *shape))
+        for found, wanted in zip(special.in_blocks(rule, x, y), rule(x, y), strict=True):
+            np.testing.assert_array_equal(found, wanted)
+            assert found.dtype == wanted.dtype and found.shape == wanted.shape
+        np.testing.assert_array_equal(special.in_blocks(lambda x: 2 * x, x), 2 * x)
+    assert 7 in lengths and 5 in lengths and 14 in lengths  # cut where it is large, whole where it is small
+    x = np.ones((4, 8)).T  # not in row-major order: whole, so that the order of memory is kept
+    assert special.in_blocks(lambda x: 2 * x, x).strides == x.strides
 
 
 def test_other_arrays_give_their_own():

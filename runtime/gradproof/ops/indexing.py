@@ -24,8 +24,9 @@ def pick(x: Array, indices: Array) -> Array:
     if x.shape[0] == 0:  # no row to read, not even for an index that is masked out below
         return np.zeros_like(x, shape=indices.shape + x.shape[1:])
     inside = (indices >= 0) & (indices < x.shape[0])
-    rows = x[np.where(inside, indices, 0)]
-    return np.where(inside.reshape(inside.shape + (1,) * (x.ndim - 1)), rows, 0)
+    rows = x.take(np.where(inside, indices, 0), axis=0)
+    rows[~inside, ...] = 0  # faster than np.where, which would read all of it again
+    return rows
 
 
 def add_at(y: Array, indices: Array, v: Array) -> Array:

@@ -14,7 +14,7 @@ from ..attributes import broadcast_shape, number, small_number
 from ..dtypes import booleans, floats
 from ..errors import DomainError, ShapeError, describe
 from ..op import Array, Function, Op, Residual, Shape
-from ..special import chosen, masked
+from ..special import at_least, at_most, chosen, in_blocks, masked
 from ..tape import Traced, apply
 from .explicit import broadcasted
 
@@ -272,7 +272,7 @@ maximum_op = Op("maximum", inputs=("a", "b"))
 
 def share(t: Array, mine: Array, other: Array) -> Array:
     """The part of t that goes through the input `mine`."""
-    return chosen(mine > other, t, masked(mine == other, t / 2))
+    return in_blocks(lambda t, a, b: chosen(a > b, t, masked(a == b, t / 2)), t, mine, other)
 
 
 @maximum_op.shape_rule
@@ -335,7 +335,7 @@ def relu_shape(x: Shape) -> Shape:
 @relu_op.forward
 def relu_y(inputs: tuple[Array]) -> tuple[Array, Residual]:
     (x,) = inputs
-    return np.maximum(x, 0), None
+    return at_least(x, 0), None
 
 
 @relu_op.jvp_of("x")
@@ -583,8 +583,11 @@ def abs_y(inputs: tuple[Array]) -> tuple[Array, Residual]:
 
 @slope_rule(abs_op)
 def abs_t(t: Array, inputs: tuple[Array], out: Array, residual: Residual) -> Array:
-    (x,) = inputs
-    return chosen(x > 0, t, masked(x < 0, -t))  # not sign(x) t: 0 inf is nan
+    def rule(t: Array, x: Array) -> Array:
+        result: Array = masked(x > 0, t) - masked(x < 0, t)  # not sign(x) t: 0 inf is nan
+        return result
+
+    return in_blocks(rule, t, *inputs)
 
 
 @abs_op.public
@@ -662,30 +665,36 @@ def log(x: ArrayLike) -> Array:
 sigmoid_op = pointwise("sigmoid")
 
 
+def exp_below_0(x: Array, small: Array) -> Array:
+    """exp(min(x, 0)) from small = exp(-|x|)."""
+    e: Array = masked(x < 0, small) + (x >= 0)
+    return e
+
+
 def logistic(x: Array, small: Array) -> Array:
     """1 / (1 + exp(-x)) from small = exp(-|x|): exp of a positive number is never evaluated."""
-    s: Array = (x >= 0) + (x < 0) * small
-    s /= 1 + small
+    s: Array = exp_below_0(x, small) / (1 + small)
     return s
-
-
-def logistic_slope(small: Array) -> Array:
-    """The derivative, s (1 - s), without cancellation."""
-    slope: Array = small / ((1 + small) * (1 + small))
-    return slope
 
 
 @sigmoid_op.forward
 def sigmoid_y(inputs: tuple[Array]) -> tuple[Array, Residual]:
-    (x,) = inputs
-    small = np.exp(-np.abs(x))
-    return logistic(x, small), (small,)
+    def rule(x: Array) -> tuple[Array, Array]:
+        small = np.exp(-np.abs(x))
+        return logistic(x, small), small
+
+    y, small = in_blocks(rule, *inputs)
+    return y, (small,)
 
 
 @slope_rule(sigmoid_op)
 def sigmoid_t(t: Array, inputs: Any, out: Array, residual: tuple[Array]) -> Array:
-    (small,) = residual
-    return logistic_slope(small) * t
+    def rule(t: Array, small: Array) -> Array:
+        d = 1 + small
+        slope: Array = small / (d * d)  # s (1 - s), without cancellation
+        return slope * t
+
+    return in_blocks(rule, t, *residual)
 
 
 @sigmoid_op.public
@@ -737,13 +746,12 @@ softplus_op = pointwise("softplus")
 def softplus_y(inputs: tuple[Array]) -> tuple[Array, Residual]:
     (x,) = inputs
     small = np.exp(-np.abs(x))
-    return np.maximum(x, 0) + np.log1p(small), (small,)
+    return at_least(x, 0) + np.log1p(small), (small,)
 
 
 @slope_rule(softplus_op)
 def softplus_t(t: Array, inputs: tuple[Array], out: Array, residual: tuple[Array]) -> Array:
-    (x,), (small,) = inputs, residual
-    return logistic(x, small) * t
+    return in_blocks(lambda t, x, small: logistic(x, small) * t, t, *inputs, *residual)
 
 
 @softplus_op.public
@@ -766,7 +774,7 @@ safe_log_op = pointwise("safe_log")
 @safe_log_op.forward
 def safe_log_y(inputs: tuple[Array], *, eps: float) -> tuple[Array, Residual]:
     (x,) = inputs
-    large = np.where(x <= eps, eps, x)
+    large = at_least(x, eps)
     return np.log(large), (large,)
 
 
@@ -856,7 +864,7 @@ clamp_min_op = pointwise("clamp_min")
 @clamp_min_op.forward
 def clamp_min_y(inputs: tuple[Array], *, min: float) -> tuple[Array, Residual]:
     (x,) = inputs
-    return np.maximum(x, min), None
+    return at_least(x, min), None
 
 
 @slope_rule(clamp_min_op)
@@ -884,7 +892,7 @@ clamp_max_op = pointwise("clamp_max")
 @clamp_max_op.forward
 def clamp_max_y(inputs: tuple[Array], *, max: float) -> tuple[Array, Residual]:
     (x,) = inputs
-    return np.minimum(x, max), None
+    return at_most(x, max), None
 
 
 @slope_rule(clamp_max_op)
@@ -942,40 +950,43 @@ gelu_op = pointwise("gelu")
 SQRT_HALF, SQRT_2_OVER_PI, NORMAL = 0.7071067811865476, 0.7978845608028654, 0.3989422804014327  # NORMAL: 1 / √(2π)
 
 
-def finite(x: Array) -> Array:
-    """x with ±10000 for ±inf, where the slopes of gelu and silu have reached their limits, exactly."""
-    return np.where(np.isinf(x), np.clip(x, -10000, 10000), x)
-
-
 def gated(x: Array, gate: Array) -> Array:
-    """x gate, and its limit at ±inf."""
-    y = finite(x)
-    y *= gate
-    return np.where(np.isinf(x), np.maximum(x, 0), y)
+    """x gate, and 0 at -inf."""
+    y: Array = masked(np.isfinite(x) | (x > 0), x) * gate
+    return y
+
+
+def finite(x: Array) -> Array:
+    """x with 0 for ±inf, where the slopes of gelu and silu have reached their limits."""
+    return masked(np.isfinite(x), x)
 
 
 @gelu_op.forward
 def gelu_y(inputs: tuple[Array], *, approximate: str) -> tuple[Array, Residual]:
-    (x,) = inputs
-    if approximate == "tanh":
-        z = finite(x)
-        bend = np.tanh((z + 0.044715 * z * z * z) * SQRT_2_OVER_PI)
-    else:
-        bend = special.erf(x * SQRT_HALF)
-    return gated(x, 0.5 * (1 + bend)), (bend,)
+    def rule(x: Array) -> tuple[Array, Array]:
+        if approximate == "tanh":
+            bend = np.tanh((x + 0.044715 * x * x * x) * SQRT_2_OVER_PI)
+        else:
+            bend = special.erf(x * SQRT_HALF)
+        return gated(x, 0.5 * (1 + bend)), bend
+
+    y, bend = in_blocks(rule, *inputs)
+    return y, (bend,)
 
 
 @slope_rule(gelu_op)
 def gelu_t(t: Array, inputs: tuple[Array], out: Array, residual: tuple[Array], *, approximate: str) -> Array:
-    (x,), (bend,) = inputs, residual
-    z = finite(x)
-    if approximate == "tanh":
-        tail = z * (1 - bend * bend)  # 0 before z z overflows
-        moved = (tail + 0.134145 * (tail * z * z)) * (0.5 * SQRT_2_OVER_PI)
-    else:
-        moved = z * np.exp(-0.5 * (z * z)) * NORMAL
-    slope: Array = 0.5 * (1 + bend) + moved
-    return slope * t
+    def rule(t: Array, x: Array, bend: Array) -> Array:
+        z = finite(x)
+        if approximate == "tanh":
+            tail = z * (1 - bend * bend)  # 0 before z z overflows
+            moved = (tail + 0.134145 * (tail * z * z)) * (0.5 * SQRT_2_OVER_PI)
+        else:
+            moved = z * np.exp(-0.5 * (z * z)) * NORMAL
+        slope: Array = 0.5 * (1 + bend) + moved
+        return slope * t
+
+    return in_blocks(rule, t, *inputs, *residual)
 
 
 @gelu_op.public
@@ -1003,16 +1014,24 @@ silu_op = pointwise("silu")
 
 @silu_op.forward
 def silu_y(inputs: tuple[Array]) -> tuple[Array, Residual]:
-    (x,) = inputs
-    small = np.exp(-np.abs(x))
-    return gated(x, logistic(x, small)), (small,)
+    def rule(x: Array) -> tuple[Array, Array]:
+        small = np.exp(-np.abs(x))
+        return gated(x, logistic(x, small)), small
+
+    y, small = in_blocks(rule, *inputs)
+    return y, (small,)
 
 
 @slope_rule(silu_op)
 def silu_t(t: Array, inputs: tuple[Array], out: Array, residual: tuple[Array]) -> Array:
-    (x,), (small,) = inputs, residual
-    slope: Array = logistic(x, small) + finite(x) * logistic_slope(small)
-    return slope * t
+    def rule(t: Array, x: Array, small: Array) -> Array:
+        d = 1 + small
+        slope: Array = small / d * finite(x)
+        slope += exp_below_0(x, small)
+        slope /= d  # s + x s (1 - s)
+        return slope * t
+
+    return in_blocks(rule, t, *inputs, *residual)
 
 
 @silu_op.public
@@ -1036,15 +1055,14 @@ leaky_relu_op = pointwise("leaky_relu")
 @leaky_relu_op.forward
 def leaky_relu_y(inputs: tuple[Array], *, negative_slope: float) -> tuple[Array, Residual]:
     (x,) = inputs
-    return chosen(x > 0, x, negative_slope * x), None
+    return in_blocks(lambda x: chosen(x > 0, x, negative_slope * x), x), None
 
 
 @slope_rule(leaky_relu_op)
 def leaky_relu_t(
     t: Array, inputs: tuple[Array], out: Array, residual: Residual, *, negative_slope: float
 ) -> Array:
-    (x,) = inputs
-    return chosen(x > 0, t, negative_slope * t)
+    return in_blocks(lambda t, x: chosen(x > 0, t, negative_slope * t), t, *inputs)
 
 
 @leaky_relu_op.public
@@ -1067,16 +1085,12 @@ elu_op = pointwise("elu")
 
 @elu_op.forward
 def elu_y(inputs: tuple[Array], *, alpha: float) -> tuple[Array, Residual]:
-    (x,) = inputs
-    y = alpha * np.expm1(np.minimum(x, 0))
-    y += np.maximum(x, 0)
-    return y, None
+    return in_blocks(lambda x: alpha * np.expm1(at_most(x, 0)) + at_least(x, 0), *inputs), None
 
 
 @slope_rule(elu_op)
 def elu_t(t: Array, inputs: tuple[Array], out: Array, residual: Residual, *, alpha: float) -> Array:
-    (x,) = inputs
-    return chosen(x > 0, t, alpha * np.exp(np.minimum(x, 0)) * t)
+    return in_blocks(lambda t, x: chosen(x > 0, t, alpha * np.exp(at_most(x, 0)) * t), t, *inputs)
 
 
 @elu_op.public
@@ -1194,10 +1208,10 @@ def integer_power(x: Array, n: int) -> Array:
     """xⁿ by repeated squaring, 1 / x⁻ⁿ for n < 0."""
     if n <= 0:
         return np.ones_like(x) if n == 0 else 1 / integer_power(x, -n)
-    result = +x
+    result = x
     for bit in f"{n:b}"[1:]:
         result = result * result * x if bit == "1" else result * result
-    return result
+    return +x if n == 1 else result
 
 
 @pow_op.forward

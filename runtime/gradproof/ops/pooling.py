@@ -19,7 +19,7 @@ from ..attributes import integers, number, spatial
 from ..dtypes import floats
 from ..errors import DomainError, ShapeError, describe
 from ..op import Array, Op, Residual, Shape
-from ..special import masked
+from ..special import parted
 from ..tape import apply
 from .linalg import product
 
@@ -171,11 +171,16 @@ def max_pool_gx(
     gx, left = np.zeros_like(x), np.zeros_like(out)
     left[...] = g  # what no cell has won so far, in the order of memory of x and out
     apart = all(s > d * (k - 1) for k, s, d in zip(kernel, stride, dilation, strict=True))
-    for cells, windows in taps(x.shape, out.shape, kernel=kernel, stride=stride, padding=padding, dilation=dilation):
-        won = wins(x[cells], out[windows])
-        share = masked(won, left[windows])
-        gx[cells] = share if apart else gx[cells] + share
-        left[windows] = masked(~won, left[windows])
+    every = list(taps(x.shape, out.shape, kernel=kernel, stride=stride, padding=padding, dilation=dilation))
+    for cells, windows in every:
+        share, into = left[windows], gx[cells]
+        if (cells, windows) != every[-1]:  # to the last tap goes what no other has won
+            won = wins(np.copy(x[cells]), out[windows])  # a copy: what is side by side is compared faster
+            share, left[windows] = parted(won, share)
+        if apart:
+            into[...] = share
+        else:
+            into += share
     return gx
 
 
