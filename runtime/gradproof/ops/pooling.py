@@ -168,19 +168,22 @@ def max_pool_gx(
     dilation: Ints,
 ) -> Array:  # fmt: skip
     (x,) = inputs
-    gx, left = np.zeros_like(x), np.zeros_like(out)
-    left[...] = g  # what no cell has won so far, in the order of memory of x and out
     apart = all(s > d * (k - 1) for k, s, d in zip(kernel, stride, dilation, strict=True))
+    tiled = apart and not any(padding) and x.size == out.size * product(kernel)  # every cell is in a window
+    gx, left = np.empty_like(x) if tiled else np.zeros_like(x), np.empty_like(out)
+    left[...] = g  # what no cell has won so far, in the order of memory of x and out
     every = list(taps(x.shape, out.shape, kernel=kernel, stride=stride, padding=padding, dilation=dilation))
     for cells, windows in every:
-        share, into = left[windows], gx[cells]
+        share, rest = left[windows], None
         if (cells, windows) != every[-1]:  # to the last tap goes what no other has won
             won = wins(np.copy(x[cells]), out[windows])  # a copy: what is side by side is compared faster
-            share, left[windows] = parted(won, share)
+            share, rest = parted(won, share)
         if apart:
-            into[...] = share
+            gx[cells] = share
         else:
-            into += share
+            gx[cells] += share
+        if rest is not None:
+            left[windows] = rest
     return gx
 
 

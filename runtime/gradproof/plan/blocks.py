@@ -62,10 +62,10 @@ def fits(i: Instruction) -> bool:
     """Whether an instruction can be done block by block."""
     if not is_elementwise(i) or i.kind not in ("call", "write") or set(i.keywords) - {"out"} or size_of(i) < LEAST:
         return False
-    if i.function is np.where and (i.result.dtype.kind != "f" or not isinstance(i.arguments[0], np.ndarray)):
-        return False
     whole = i.result if i.target is None else i.target
     if type(whole) is not RecordedArray or whole.root is not whole:
+        return False
+    if i.function is np.where and (whole.dtype.kind != "f" or not isinstance(i.arguments[0], np.ndarray)):
         return False
     shapes = {x.shape for x in (*i.arrays(), whole) if x.size > 1}
     return len(shapes) == 1 and all(is_flat(x, size_of(i)) for x in (*i.arrays(), whole))

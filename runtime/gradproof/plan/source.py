@@ -12,6 +12,7 @@ import numpy as np
 from ..special import FEW
 from . import blocks
 from .blocks import Blocks, joined
+from .direct import without_copies
 from .memory import FILLED, MOVED, Buffer, Layout, is_whole, laid_out, takes_out
 from .numbers import Choice, RecordedNumber
 from .recording import Instruction, RecordedArray, arrays_in
@@ -182,6 +183,8 @@ class Source:
             filled = i.function in FILLED
             self.functions["asarray"] = np.asarray
             self.made_once("c", i.result, i.result.example if filled else f"asarray({self.call(i)})")
+        elif i.target is not None and i.function is np.where:
+            self.lines.append(self.choice(self.array(i.target), self.reading(i)))
         elif i.kind == "write":
             self.lines.append(self.call(i))
         elif i.kind == "view" and all(map(self.is_fixed, i.arrays())):
@@ -194,6 +197,10 @@ class Source:
         else:
             text = self.call(i)
             self.lines.append(text if i.result is None else f"{self.targets(i.result)} = {text}")
+
+    def choice(self, out: str, read: Sequence[str]) -> str:
+        self.functions["where_into"] = where_into
+        return f"where_into({', '.join([out, *read])})"
 
     def targets(self, result: Any) -> str:
         if type(result) is RecordedArray:
@@ -219,8 +226,7 @@ class Source:
                 out = self.viewed(out, x, shape)
             self.lines.append(f"copyto({out}, {read[0]}{casting})")
         elif i.function is np.where:
-            self.functions["where_into"] = where_into
-            self.lines.append(f"where_into({', '.join([out, *read])})")
+            self.lines.append(self.choice(out, read))
         else:
             self.lines.append(self.call(i, out))
 
@@ -247,8 +253,7 @@ class Source:
             target = step.result if step.target is None else step.target
             read, out = self.reading(step), self.array(target)
             if step.function is np.where:
-                self.functions["where_into"] = where_into
-                inside.append(f"where_into({', '.join([out, *read])})")
+                inside.append(self.choice(out, read))
             else:
                 inside.append(self.call(step, out if step.target is None else None))
         self.in_blocks = False
@@ -392,7 +397,7 @@ def written_out(
     choices: Sequence[Choice], outputs: Any, donated: Sequence[int],
 ) -> tuple[str, Source]:  # fmt: skip
     """The source of `run(a0, ..., n0, ...)`, and what its names stand for."""
-    instructions = joined(instructions, outputs)
+    instructions = joined(without_copies(instructions, outputs), outputs)
     layout = laid_out(instructions, inputs, outputs, donated)
     for x in arrays_in(outputs):
         if x.origin == "constant":

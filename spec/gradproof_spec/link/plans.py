@@ -24,7 +24,7 @@ import numpy as np
 
 import gradproof as gp
 from gradproof import optimizers
-from gradproof.plan import ANOTHER, Compiled, Plan, blocks, source
+from gradproof.plan import ANOTHER, Compiled, Plan, blocks, memory, source
 from gradproof.tape import apply
 from gradproof.trees import leaves, map_leaves
 
@@ -260,6 +260,19 @@ def plain_numpy(x: Any, y: Any) -> Any:
     return z, kept, w, again, turned, np.where(x > y, z, w), np.concatenate([kept, w[:1]])
 
 
+def copied(x: Any, y: Any) -> Any:
+    """Values that are copied into views: of what they are computed from, after that has changed, twice."""
+    z, w, v = x * 2.0, np.zeros_like(x), np.zeros_like(x, shape=(2, *x.shape))
+    early, late = z + y, z - y
+    z *= 3.0
+    w[...] = early
+    z[1:] = z[:-1] * y[1:]
+    v[0] = v[1] = late
+    w[::2] = np.where(x > y, z, late)[::2]
+    v[1] = np.where(x > y, z, w)
+    return z, w, v
+
+
 def swapped(x: Any, y: Any) -> Any:
     """Each result has the shape of a donated input that is still needed."""
     return y * 2.0, x + y, x, gp.exp(x)
@@ -316,6 +329,7 @@ def programs() -> list[Program]:
         Program("adam", adam_step, ({"p": a}, {"p": b}, adam), (0, 1, 2), "the second step of Adam"),
         Program("shared", shared, (a, b), (0, 1), "values used several times, views, equal outputs"),
         Program("numpy", plain_numpy, (a, b), (0, 1), "NumPy's own functions, writes into views"),
+        Program("copied", copied, (a, b), (0,), "values that are copied into views"),
         Program("swapped", swapped, (a, b), (0, 1), "results in the memory of inputs that are still read"),
         Program("convolution", convolution, (image, kernel), (1,), "a convolution with its gradient"),
         Program("labelled", labelled, (floats((2, 3))[0], np.array([2, 0])), (0,), "labels that are inputs"),
@@ -364,7 +378,7 @@ def prove_program(program: Program) -> Outcome:
         return [list(map(terms, leaves(tree))) for tree in (found, want)]
 
     try:
-        with ExitStack() as stack:
+        with patch.object(memory, "FEW", 1), ExitStack() as stack:  # choices go into buffers, as those of many elements
             if program.block:
                 stack.enter_context(patch.multiple(blocks, ELEMENTS=program.block, LEAST=program.block))
                 stack.enter_context(patch.object(source, "FEW", 2))

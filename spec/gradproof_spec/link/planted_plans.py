@@ -9,7 +9,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from gradproof.plan import blocks, memory, recording, simplify, source
+from gradproof.plan import blocks, direct, memory, recording, simplify, source
 from gradproof.plan.recording import Recorder, arrays_in
 
 from ..obligations import PASSING, Obligation, Outcome, Verdict
@@ -90,6 +90,12 @@ def forgotten_outputs(instructions: Any, outputs: Any) -> Any:
 @plant("in-place-while-read", memory, "is_free", "adam", "swapped")
 def too_early(i: Any, root: Any, result: Any, t: int, last: int) -> bool:
     return True
+
+
+@plant("values-are-computed-late", direct, "is_written", "copied")
+def never(times: Any, after: int, before: int) -> bool:
+    """Where they are copied, though what they are computed from has changed."""
+    return False
 
 
 fitted = memory.fitted
