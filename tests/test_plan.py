@@ -472,6 +472,26 @@ def test_threads():
     assert wrong == []
 
 
+@pytest.mark.parametrize("copy", [
+    np.copy, lambda x: x.copy(), lambda x: np.copy(x, "C"), lambda x: np.copy(x, order="F"), lambda x: x.astype("f4"),
+    np.zeros_like, lambda x: np.empty_like(x, shape=(3, 4, 5)) * 0, lambda x: x * 2.0, lambda x: x.copy("K"),
+    lambda x: np.where(x > 0, x, 0.0), lambda x: np.maximum(x, x[::-1]), lambda x: gp.relu(x), lambda x: gp.silu(x),
+])  # fmt: skip
+def test_the_order_in_memory_is_that_without_a_plan(copy):
+    """Seen from inside: what the plan hands out is laid out as it likes."""
+    seen = []
+
+    def function(x):
+        y = copy(x.transpose(2, 0, 1))
+        seen.append(tuple(s // y.itemsize for s in y.strides))
+        return y + 0.0
+
+    x = numbers(3, 5, 4, 3)
+    function(x)
+    gp.compile(function)(x)
+    assert seen[0] == seen[1]
+
+
 def test_a_number_beside_a_large_array_in_a_chain():
     x = numbers(1, 1100, 1000, dtype=np.float32)
     compiled = gp.compile(lambda x: gp.square(gp.relu(x)))

@@ -19,7 +19,7 @@ SMALL = 256  # elements: an output up to this size is copied out of a buffer rat
 UNIT = 16  # elements: a longer buffer takes a multiple, so that long ones stay aligned
 GROUP = 200  # buffers that are fitted together: the time for each grows with their number
 INTO_OUT = frozenset({np.concatenate, np.stack, np.dot, np.einsum, np.argmax, np.argmin, np.cumsum, np.cumprod})
-MOVED = frozenset({"copy", "flatten", "astype", "reshape", "ravel", np.copy})
+MOVED = frozenset({"copy", "flatten", "astype", "reshape", "ravel"})
 FILLED = frozenset({np.zeros_like, np.ones_like, np.full_like, np.empty_like})
 
 

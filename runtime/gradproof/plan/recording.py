@@ -364,6 +364,8 @@ class RecordedArray(PlanValue):
             raise recorder.refused(f"np.{function.__name__} of a named argument", "do not name the first one")
         if function is np.copyto or function is np.put_along_axis:
             return recorder.write(function, args[0], args, keywords)
+        if function is np.copy and len(args) == 1 and not keywords:
+            return args[0].copy("K")  # unlike the method
         if function in _AS_METHODS and type(args[0]) is RecordedArray and not keywords.keys() & {"shape", "axes"}:
             return getattr(args[0], _AS_METHODS[function])(*args[1:], **keywords)
         return recorder.function(function, *args, **keywords)

@@ -106,7 +106,7 @@ def unchanged(i: Instruction) -> RecordedArray | None:
     """The argument that the result is equal to, of the same layout."""
     result = i.result
     candidates: Sequence[Any] = ()
-    if i.function in ("copy", np.copy, "flatten", "astype"):
+    if i.function in ("copy", "flatten", "astype"):
         candidates = i.arguments[:1]
     elif i.function is np.multiply and not i.keywords:
         a, b = i.arguments
