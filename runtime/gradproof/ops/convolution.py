@@ -146,7 +146,7 @@ def transposed(weight: Array, y: Array, at: Layout, shape: Shape) -> Array:
         count = read.stop - read.start
         part = matrix[:, :, :, :, read].reshape((at.G, 1, at.C * taps, count * at.O))
         reading = rows[:, first : first + cells.stop - cells.start + count - 1]
-        times = np.multiply if count * at.O == 1 else np.matmul  # a column times a row: np.matmul takes ten times as long
+        times = np.multiply if count * at.O == 1 else np.matmul  # ten times as fast for a column times a row
         times(part, successive(reading, count), out=columns[:, cells])
     columns = columns.reshape((at.G, at.cells[0], at.C, *at.taps[1:], *inner_windows, at.N))
     padded = tuple(n + 2 * pad for n, pad in zip(at.cells[1:], at.padding[1:], strict=True))
