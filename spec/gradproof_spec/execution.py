@@ -1,6 +1,8 @@
 """Running obligations in worker processes, each of which finds the obligation again by its id."""
 from __future__ import annotations
 
+import ctypes
+import gc
 import multiprocessing
 import signal
 import threading
@@ -8,12 +10,14 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from .obligations import Entry, Obligation, Outcome, Verdict
 
 POLL_SECONDS = 0.5
+OBJECTS_PER_COLLECTION = 200_000
+TRIM_THRESHOLD, TOP_PAD, MMAP_THRESHOLD = -1, -2, -3  # of glibc's mallopt
 Finder = Callable[[], Sequence[Obligation]]
 _found: dict[str, Obligation] = {}  # in a worker: its obligations by id
 
@@ -81,9 +85,24 @@ def _entry(obligation: Obligation, future: Future[tuple[Outcome, float]]) -> Ent
         return Entry(obligation, internal_error(obligation, traceback.format_exc()), 0.0)
     return Entry(obligation, outcome, seconds)
 
+
 def _start(find: Finder) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _found.update((o.id, o) for o in find())
+    keep_memory()
+
+
+def keep_memory() -> None:
+    """For a process that proves: terms make hardly any cycles, and every query makes and frees a z3 context of some MB.
+
+    So look for cycles rarely, and do not give memory back to the system after each query.
+    """
+    gc.freeze()
+    gc.set_threshold(OBJECTS_PER_COLLECTION)
+    with suppress(OSError, TypeError, AttributeError):  # elsewhere than on glibc
+        mallopt = ctypes.CDLL(None).mallopt
+        for option, size in ((TRIM_THRESHOLD, 1 << 30), (TOP_PAD, 1 << 26), (MMAP_THRESHOLD, 1 << 25)):
+            mallopt(option, size)
 
 
 def _run_by_id(obligation_id: str) -> tuple[Outcome, float]:

@@ -190,8 +190,12 @@ def instance(
     integers: Mapping[str, Any],
     tangent: tuple[str, tuple[int, ...]] | None = None,
     cotangent: tuple[int, ...] | None = None,
+    shared: dict[Any, Any] | None = None,
 ) -> Environment:
-    """Rules at a concrete shape as terms in the primals; dx = e_i and g = e_o are unit vectors."""
+    """Rules at a concrete shape as terms in the primals; dx = e_i and g = e_o are unit vectors.
+
+    shared   memory of the instances at one shape, for what mentions neither dx nor g
+    """
 
     def read(name: str) -> Any:
         if tangent is not None and name == "d" + tangent[0]:
@@ -209,6 +213,7 @@ def instance(
         {n: read(n) for n in names},
         {n: (lambda *i, v=v: v[i]) for n, v in integers.items()},
         Symbols(),
+        shared,
     )
 
 
@@ -278,6 +283,7 @@ def statements(case: Case, sizes: Mapping[str, int], x: str, o: tuple[int, ...])
     integers, positive = integer_tensors(case, sizes), case.positive
     forward = to_sympy(instance(case, sizes, integers).scalar(case.forward(o)), positive)
     slopes, jvps, vjps = [], [], []
+    jvp, shared = case.jvp(o), dict[Any, Any]()
     moving = {symbol(access(n, *i), positive) for n in case.differentiable for i in cells(extents(case, n, sizes))}
     at = instance(case, sizes, integers)
     elements = [access(n, *i) for n in case.op.elements if n not in integers and n != case.output.name
@@ -286,7 +292,7 @@ def statements(case: Case, sizes: Mapping[str, int], x: str, o: tuple[int, ...])
         *case.value_hypotheses(), *(case.element_condition(x.args[0], x) for x in elements))]
     for i in cells(extents(case, x, sizes)):
         slopes.append(sympy.diff(forward, symbol(access(x, *i), positive)))
-        jvps.append(to_sympy(instance(case, sizes, integers, (x, i)).scalar(case.jvp(o)), positive))
+        jvps.append(to_sympy(instance(case, sizes, integers, (x, i), shared=shared).scalar(jvp), positive))
         vjps.append(to_sympy(instance(case, sizes, integers, None, o).scalar(case.vjp(x, i)), positive))
     for what, left, right in (("derivative", slopes, jvps), ("adjoint", jvps, vjps)):
         encoding = Encoding()

@@ -1,6 +1,8 @@
 """TRUSTED. Integer index expressions as polynomials over variables, quotients, remainders and index functions."""
 from __future__ import annotations
 
+from functools import lru_cache
+
 from .terms import Index, to_index
 
 IndexPolynomial = dict[tuple[Index, ...], int]  # sorted factors -> coefficient
@@ -45,6 +47,7 @@ def from_polynomial(p: IndexPolynomial) -> Index:
     return total
 
 
+@lru_cache(maxsize=1 << 16)
 def canonical(i: Index) -> Index:
     """The same integer, written one way."""
     return from_polynomial(index_polynomial(i))

@@ -149,6 +149,7 @@ def substitute_monomial(m: Monomial, values: dict[str, Index]) -> Monomial:
     return r
 
 
+@lru_cache(maxsize=1 << 16)
 def canonical_atom(atom: Scalar) -> Scalar:
     """The atom with canonical indices inside."""
     def step(t: Term) -> Term | None:

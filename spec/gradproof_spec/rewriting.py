@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from itertools import count, islice, permutations, product
 from typing import Any
 
@@ -63,7 +64,12 @@ MAX_BINDERS_TO_PERMUTE, MOST_PAIRINGS = 5, 200
 
 
 def ranges(binders: Sequence[tuple[str, Index]]) -> Hypotheses:
-    return tuple(in_range(variable(name), extent) for name, extent in binders)
+    return tuple(_range(name, extent) for name, extent in binders)
+
+
+@lru_cache(maxsize=1 << 14)
+def _range(name: str, extent: Index) -> Condition:
+    return in_range(variable(name), extent)
 
 
 class Rewriter:

@@ -193,9 +193,16 @@ class Solver:
     unknowns: int = 0
     unsat_texts: list[str] | None = None  # set to a list to keep every query that was answered unsat
     _cache: dict[str, str] = field(default_factory=dict)
+    _valid: dict[tuple[Condition, ...], bool | None] = field(default_factory=dict)  # the fields above do not change
 
     def valid(self, hypotheses: Sequence[Condition], goal: Condition) -> bool | None:
         """True if the hypotheses imply the goal, False if z3 has a counter-model, None if it gave up."""
+        key = (*hypotheses, goal)
+        if key not in self._valid:
+            self._valid[key] = self._is_valid(hypotheses, goal)
+        return self._valid[key]
+
+    def _is_valid(self, hypotheses: Sequence[Condition], goal: Condition) -> bool | None:
         parts = conjuncts(goal)
         known = {c for h in hypotheses for c in conjuncts(h)}
         parts = [p for p in parts if p not in known]

@@ -39,14 +39,18 @@ class Term:
     has_sum: bool
 
     def __init__(self, op: str, *args: Any) -> None:
-        h = blake2b(f"{self.sort} {op}".encode(), digest_size=16)
+        structure, has_sum = f"{self.sort} {op}".encode(), op == "sum"
         for a in args:
-            h.update(a.digest if isinstance(a, Term) else f"|{a!r}|".encode())
-        self.op, self.args, self.digest = op, args, h.digest()
+            if isinstance(a, Term):
+                structure += a.digest
+                has_sum = has_sum or a.has_sum
+            else:
+                structure += f"|{a!r}|".encode()
+        self.op, self.args, self.has_sum = op, args, has_sum
+        self.digest = blake2b(structure, digest_size=16).digest()
         self._hash = int.from_bytes(self.digest[:8], "little")
         self._free: frozenset[str] | None = None
         self._names: tuple[str, ...] | None = None
-        self.has_sum = op == "sum" or any(a.has_sum for a in args if isinstance(a, Term))
 
     def __hash__(self) -> int:
         return self._hash
@@ -68,9 +72,11 @@ class Index(Term):
     __hash__ = Term.__hash__
 
     def __eq__(self, other: object) -> bool:
+        if isinstance(other, Term):
+            return self.digest == other.digest
         if isinstance(other, int):
             raise TypeError(f"{self!r} == {other!r} compares a term with a number: use equal(a, b) for the condition")
-        return Term.__eq__(self, other)
+        return False
 
     def __bool__(self) -> bool:
         return bool(~equal(self, 0))

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from . import cache
+from .execution import keep_memory
 from .obligations import Obligation
 from .open_obligations import OpenObligation, problem, read
 
@@ -109,6 +110,10 @@ class Recorder:
             cached = sum(bool(entry["cached"]) for entry in self.ran.values())
             known = f" ({cached} of {len(self.ran)} results from the cache)" if cached else ""
             terminalreporter.write_line(f"proof report: {self.out / 'index.html'}{known}")
+
+
+def pytest_collection_finish() -> None:
+    keep_memory()
 
 
 def pytest_configure(config: pytest.Config) -> None:

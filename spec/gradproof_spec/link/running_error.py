@@ -23,7 +23,7 @@ All numbers are mpmath intervals, rounded outward, so v encloses the exact value
 from __future__ import annotations
 
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -46,6 +46,12 @@ FUNCTION_ULPS = dict.fromkeys(("exp", "log", "sqrt", "log1p", "expm1", "tanh", "
 
 def interval(number: Fraction | int | float) -> Any:
     """The number as an interval: a point where it has at most `BITS` bits, as every float has."""
+    return _interval(number, iv.prec)
+
+
+@lru_cache(maxsize=1 << 12, typed=True)
+def _interval(number: Fraction | int | float, bits: int) -> Any:
+    """The same at the current precision, which is `bits`."""
     if isinstance(number, float):
         return iv.mpf(number)
     q = Fraction(number)
