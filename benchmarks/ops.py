@@ -160,8 +160,8 @@ def structural() -> Iterator[Row]:
     images = shapes(((1, 2, 4, 4),), ((4, 16, 16, 16),), ((16, 32, 48, 48),))
     yield Row("upsample_nearest", lambda x: gp.upsample_nearest(x, (2 * x.shape[2], 2 * x.shape[3])),
               lambda x: F.interpolate(x, size=(2 * x.shape[2], 2 * x.shape[3])), images)  # fmt: skip
-    yield Row("split", lambda x: gp.split(x, (2, x.shape[0] - 2))[0],
-              copied(lambda x: torch.split(x, (2, x.shape[0] - 2))[0]), one)  # fmt: skip
+    yield Row("split", lambda x: gp.split(x, (x.shape[0] - 2, 2))[0],
+              copied(lambda x: torch.split(x, (x.shape[0] - 2, 2))[0]), one)  # fmt: skip
     yield Row("stack", lambda a, b: gp.stack([a, b]), lambda a, b: torch.stack([a, b]), two)
     halves = shapes(((4, 4),), ((128, 128),), ((1024, 1024),))
     yield Row("tile", lambda x: gp.tile(x, (2, 2)), lambda x: torch.tile(x, (2, 2)), halves)

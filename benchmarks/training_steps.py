@@ -611,7 +611,7 @@ class Lines:
 
 
 def profile(w: Workload) -> None:
-    """The lines that take longest."""
+    """The lines that take longest, and what the lines of each kind take."""
     steps, _ = checked(w, [COMPILED])
     once = repeated(steps[COMPILED], 3)
     lines = Lines(steps[COMPILED], w)
@@ -619,6 +619,18 @@ def profile(w: Workload) -> None:
     print(f"\n{w.name}: {1e6 * sum(seconds):.0f} us in {len(seconds)} lines")
     for k in sorted(range(len(seconds)), key=lambda k: -seconds[k])[:25]:
         print(f"{1e6 * seconds[k]:>10.1f} us {seconds[k] / sum(seconds):>6.1%}  line {k + 1:>3}  {lines.lines[k]}")
+    kinds = [kind_of(line) for line in lines.lines]
+    of = {kind: [t for t, other in zip(seconds, kinds, strict=True) if other == kind] for kind in kinds}
+    for kind, some in sorted(of.items(), key=lambda item: -sum(item[1])):
+        print(f"{1e6 * sum(some):>10.1f} us {sum(some) / sum(seconds):>6.1%}  {len(some):>3} lines  {kind}")
+
+
+def kind_of(line: str) -> str:
+    """What a line calls."""
+    called = re.search(r"(\w+)\(", line)
+    if "[...] =" in line or not called:
+        return "fills" if "[...] =" in line else "other"
+    return "products of matrices" if called[1] in ("matmul", "dot") else called[1]
 
 
 # ---------------------------------------------------------------- memory
