@@ -206,6 +206,24 @@ def a_number_that_is_rebound(v):
     return s, t, u, w
 
 
+def copied_by_a_mask_without_a_name(v):
+    z = np.zeros_like(v)
+    np.copyto(z, v * 2, "same_kind", v > 0)
+    return z
+
+
+def a_transposed_result_is_written_into(v):
+    z = v.T * 2
+    rows = z.T.reshape(-1)  # a view: z is in the order of columns
+    rows += 1
+    return z, z.T
+
+
+def a_transposed_result_in_a_donated_array(v):
+    u = v + 1
+    return (u.T * 2).T
+
+
 inner = gp.compile(lambda v, n: v * n + 1)
 inner(x, 2.0)
 of_a_number = gp.compile(lambda n: n * 2.0 + np.ones(4))
@@ -279,6 +297,9 @@ SAME = [
     ("views of views", views_of_views, [(draw(1, 7),), (draw(2, 7),)]),
     ("add.at", at, [(x, np.array([0, 0, 1])), (y, np.array([3, 3, -1])), (x, np.array([0, 1, 2]))]),
     ("out=", outs, [(X, Y), (Y, X)]),
+    ("copyto by a mask", copied_by_a_mask_without_a_name, [(x,), (y,)]),
+    ("transposed and written into", a_transposed_result_is_written_into, [(draw(1, 20, 20),), (draw(2, 20, 20),)]),
+    ("transposed into a donated array", a_transposed_result_in_a_donated_array, [(S,), (T,)]),
     ("powers", lambda v: (v**2, v**0.5, v**-1, v**3, v**1, v**0, v**1.5), [(BIG,), (f32,)]),
 ]
 

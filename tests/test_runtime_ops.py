@@ -680,6 +680,16 @@ def test_gather_rows_takes_every_integer_dtype(dtype):
     np.testing.assert_array_equal(gp.gather_rows(x, np.array([0, 99], dtype=dtype)), x[[0, 99]])
 
 
+@pytest.mark.parametrize("columns", [3, 300])  # row times columns, and the number of columns, leave int8
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.uint64])
+def test_rows_are_added_at_indices_of_every_integer_dtype(dtype, columns):
+    indices, x, v = np.array([120, 1, 120], dtype), np.zeros((121, columns)), normal(3, columns)
+    want = np.zeros_like(x)
+    np.add.at(want, [120, 1, 120], v)
+    np.testing.assert_array_equal(gp.scatter_add(x, v, indices), want)
+    np.testing.assert_array_equal(gp.vjp(lambda x: gp.gather_rows(x, indices), x)[1](v)[0], want)
+
+
 def test_gather_rows_in_raise_mode_gives_the_same_inside():
     x = normal(3, 2)
     np.testing.assert_array_equal(gp.gather_rows(x, [1, 2], mode="raise"), x[[1, 2]])

@@ -32,7 +32,8 @@ def pick(x: Array, indices: Array) -> Array:
 def add_at(y: Array, indices: Array, v: Array) -> Array:
     """y, in row-major order, changed to y[indices[k]] += v[k] for each index that is inside."""
     inside, columns = (indices >= 0) & (indices < y.shape[0]), product(y.shape[1:])
-    places = indices[inside][:, None] * columns + np.arange(columns)  # np.add.at is fast on one axis only
+    rows = indices[inside].astype(np.intp)  # their products do not fit into small integers
+    places = rows[:, None] * columns + np.arange(columns)  # np.add.at is fast on one axis only
     np.add.at(y.reshape(-1), places.reshape(-1), v[inside].reshape(-1))
     return y
 

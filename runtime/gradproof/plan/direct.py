@@ -31,6 +31,8 @@ def without_copies(instructions: Sequence[Instruction], outputs: Any) -> list[In
     for t, i in enumerate(instructions):
         if i.kind != "write" or i.function is not np.copyto or i.keywords.keys() - {"casting"} or i.target is None:
             continue
+        if len(i.arguments) != 2:  # a mask may be among them
+            continue
         value = i.arguments[1]
         k = made.get(id(value), -1)
         if k < 0 or used[id(value)] != 2 or id(value) in handed_out or not fits(instructions[k], i.target):

@@ -177,7 +177,8 @@ def is_handed_out(output: RecordedArray | None, layout: Layout) -> bool:
 
 
 def is_whole(x: RecordedArray) -> bool:
-    return bool(x.size == x.root.size and x.example.flags.c_contiguous)
+    """Whether it is all of its memory in order, and so is what it is a view of: memory made anew is in that order."""
+    return bool(x.size == x.root.size and x.example.flags.c_contiguous and x.root.example.flags.c_contiguous)
 
 
 def in_place(
