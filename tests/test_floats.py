@@ -276,6 +276,20 @@ def test_no_claim():
         on_pairs(lambda x: x * x > 0, big)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_exp_of_what_overflows_below_is_0(dtype):
+    """And of nothing else is there a claim: not of its negative, of a sum with it, or of what may be on either side."""
+    meanings, most = PAIRS[np.dtype(dtype)].meanings, float(np.finfo(dtype).max)
+    below = meanings.multiply(meanings.exact(-most / 2), meanings.exact(10.0))
+    zero = meanings.function("exp", below)
+    assert zero.claimed and (zero.v >= 0) is True and float(zero.e.b) <= float(np.finfo(dtype).smallest_subnormal)
+    above = meanings.multiply(meanings.exact(most / 2), meanings.exact(10.0))
+    unknown = meanings.negative(below), meanings.negative(above), above, meanings.add(below, meanings.exact(most))
+    for pair in (*unknown, meanings.multiply(below, meanings.exact(-1.0))):
+        assert not pair.claimed and not meanings.function("exp", pair).claimed
+    assert not below.claimed and not meanings.function("tanh", below).claimed
+
+
 def test_moving_and_multiplying_by_one_adds_no_error():
     x = np.array([[0.1, -3e38], [1e-45, 2.0]], np.float32)
     moving = (lambda x: -x, lambda x: x * 1 + 0, lambda x: np.where(x > 0, x, 0).T, lambda x: x * (x > 0))

@@ -47,8 +47,8 @@ class ArrayEvaluation:
         """t over its index variables, which have these extents, as an array with an axis for each, in this order."""
         value = np.asarray(self.value(t, dict(order)), float)
         places = [self.axis(n) for n in order]
-        value = np.broadcast_to(value, [dict(zip(places, order.values(), strict=True)).get(a, 1)
-                                        for a in range(MOST_VARIABLES)])
+        lengths = dict(zip(places, order.values(), strict=True))
+        value = np.broadcast_to(value, [lengths.get(a, 1) for a in range(MOST_VARIABLES)])
         rest = [a for a in range(MOST_VARIABLES) if a not in places]
         return value.transpose(places + rest).reshape(tuple(order.values()))
 
@@ -57,9 +57,10 @@ class ArrayEvaluation:
 
     # ------------------------------------------------------------ terms
     def value(self, t: Term, ranges: dict[str, int]) -> Array:
-        directions = self._directions(t)
+        if t.op in ("constant", "number") and isinstance(t, (Index, Scalar)):
+            return self._index(t, ranges) if isinstance(t, Index) else self._scalar(t, ranges)
         key = (t, *[(n, ranges[n]) for n in free_names(t) if n in ranges],
-               *[self._versions.get(d) for d in directions])
+               *[self._versions.get(d) for d in self._directions(t)])
         found = self._memo.get(key)
         if found is None:
             found = self._memo[key] = (self._index(t, ranges) if isinstance(t, Index) else

@@ -373,13 +373,14 @@ class Environment:
             memo[key] = self._scalar(t)
         return memo[key]
 
-    def _is_linear(self, t: Scalar) -> bool:
+    def _is_linear(self, t: Term) -> bool:
         """Does a tangent or a cotangent occur in t?"""
         assert self.shared is not None
         key = ("linear", t)
         if key not in self.shared:
             names = {"g", *("d" + x.name for x in self.case.inputs)}
-            self.shared[key] = any(x.op == "access" and x.args[0] in names for x in T.subterms(t))
+            self.shared[key] = (t.op == "access" and t.args[0] in names) or any(
+                [self._is_linear(a) for a in t.args if isinstance(a, (Scalar, Condition))])
         return bool(self.shared[key])
 
     def _scalar(self, t: Scalar) -> Any:

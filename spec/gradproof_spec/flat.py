@@ -10,7 +10,8 @@ s > 0 and s s = v; log, sin, cos, tanh, erf are unknowns; 1/b is r with r b = 1,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial, reduce
+from functools import partial
+from math import prod
 from typing import Any
 
 import sympy
@@ -219,9 +220,10 @@ def instance(
 
 def chosen_shapes(case: Case) -> list[dict[str, int]]:
     """Three shapes without empty tensors and few enough elements, as different as there are."""
-    good = []
+    good, tensors = [], [case.shape(n) for n in (*(t.name for t in case.inputs), "g")]
     for sizes in shapes(case):
-        counts = [reduce(lambda a, b: a * b, extents(case, n, sizes), 1) for n in (*(t.name for t in case.inputs), "g")]
+        here = Environment(case, dict(sizes), {})
+        counts = [prod(map(here.index, extents)) for extents in tensors]
         entries = sum(c for c, t in zip(counts, case.inputs, strict=False) if not t.kind) * counts[-1]
         if min(counts) > 0 and sum(counts) <= MOST_ELEMENTS and entries <= MOST_ENTRIES:
             good.append(sizes)

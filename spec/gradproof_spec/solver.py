@@ -24,6 +24,7 @@ from typing import Any
 
 import z3
 
+from .counter_models import Samples, applications
 from .terms import (
     TRUE,
     Condition,
@@ -193,6 +194,7 @@ class Solver:
     unknowns: int = 0
     unsat_texts: list[str] | None = None  # set to a list to keep every query that was answered unsat
     _cache: dict[str, str] = field(default_factory=dict)
+    _samples: Samples = field(default_factory=Samples)
     _valid: dict[tuple[Condition, ...], bool | None] = field(default_factory=dict)  # the fields above do not change
 
     def valid(self, hypotheses: Sequence[Condition], goal: Condition) -> bool | None:
@@ -211,6 +213,8 @@ class Solver:
         goal = parts[0]
         for p in parts[1:]:
             goal = goal & p
+        if self._has_model([*hypotheses, ~goal]):
+            return False
         answer = self._ask(hypotheses, lambda translate: f"(not {translate(goal)})")
         if answer == "unknown" and _has_division([*hypotheses, goal]):
             from .lemmas import division_instances  # second try, with instances of proved lemmas added
@@ -220,7 +224,20 @@ class Solver:
         return {"unsat": True, "sat": False}.get(answer)
 
     def satisfiable(self, conditions: Sequence[Condition]) -> bool | None:
+        if self._has_model(conditions):
+            return True
         return {"sat": True, "unsat": False}.get(self._ask(conditions, lambda translate: "true"))
+
+    def _has_model(self, conditions: Sequence[Condition]) -> bool:
+        """Was a model in small integers found of the conditions and of the axioms that their query would assert?"""
+        required = dict.fromkeys(conditions)
+        done: set[Term] = set()
+        for _ in range(2 if self.axioms else 0):  # as in `text`
+            for a in [a for c in required for a in applications(c) if a not in done]:
+                done.add(a)
+                if axioms := self.axioms.get(a.args[0]):
+                    required = {**dict.fromkeys(axioms(*a.args[1:])), **required}
+        return self._samples.model(list(required)) is not None
 
     def guards_cancel(self, hypotheses: Sequence[Condition],
                       terms: Sequence[tuple[Fraction, Sequence[Condition]]]) -> bool | None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
+from functools import lru_cache
 from hashlib import blake2b
 from itertools import count
 from typing import Any, TypeVar, overload
@@ -271,7 +272,12 @@ class Scalar(Term):
 
 # ---------------------------------------------------------------- constants and constructors
 def to_index(value: Index | int) -> Index:
-    return value if isinstance(value, Index) else Index("constant", int(value))
+    return value if isinstance(value, Index) else _constant(int(value))
+
+
+@lru_cache(maxsize=1 << 12)
+def _constant(value: int) -> Index:
+    return Index("constant", value)
 
 
 def to_condition(value: Condition | bool) -> Condition:
@@ -283,6 +289,11 @@ def to_scalar(value: Scalar | Index | Fraction | int) -> Scalar:
         return value
     if isinstance(value, Index):
         return to_scalar(value.args[0]) if value.op == "constant" else Scalar("integer", value)
+    return _number(value)
+
+
+@lru_cache(maxsize=1 << 12)
+def _number(value: Fraction | int) -> Scalar:
     return Scalar("number", Fraction(value))
 
 
@@ -332,6 +343,7 @@ def in_range(i: Index | int, extent: Index | int) -> Condition:
     return (to_index(i) >= 0) & (to_index(i) < extent)
 
 
+@lru_cache(maxsize=1 << 12)
 def variable(name: str) -> Index:
     return Index("variable", name)
 

@@ -26,7 +26,7 @@ from ..solver import Solver
 from ..symbolic import Exploration, Path, Unsupported, as_terms, explore, symbols, undischarged
 from ..symbolic.comparison import Comparison, Different
 from ..terms import Condition, Scalar, access, equal, to_scalar
-from .cases import Correspondence, Shape, correspondence, file_of
+from .cases import Correspondence, correspondence, file_of
 from .examples import EXAMPLES, Example
 from .sampling import differing_input
 
@@ -133,22 +133,21 @@ def specification(run: Run) -> dict[str, Any]:
     env = environment(run)
     found: dict[str, Any] = {}
 
-    def array(shape: Shape, rule: Any) -> Any:
-        values = np.empty(shape, dtype=object)
-        for i in product(*map(range, shape)):
-            values[i] = to_scalar(env.scalar(rule(i)))
+    def array(rule: Any, tensor: str) -> Any:
+        term, names = rule(case.indices(tensor)), case.index_names(tensor)
+        values = np.empty(tuple(env.index(n) for n in case.shape(tensor)), dtype=object)
+        for i in product(*map(range, values.shape)):
+            env.sizes.update(zip(names, i, strict=True))
+            values[i] = to_scalar(env.scalar(term))
         return values
-
-    def shape(name: str) -> Shape:
-        return tuple(env.index(n) for n in case.shape(name))
 
     if run.direction != "vjp":
         rule = case.jvp if run.direction == "jvp" else case.forward
-        found[("d" if run.direction == "jvp" else "") + case.output.name] = array(shape("g"), rule)
+        found[("d" if run.direction == "jvp" else "") + case.output.name] = array(rule, "g")
     else:
         for x in case.differentiable:
             if x not in link.absent and x not in run.fixed:
-                found["g" + x] = array(shape(x), lambda i, x=x: case.vjp(x, i))
+                found["g" + x] = array(partial(case.vjp, x), x)
     return found
 
 

@@ -105,6 +105,7 @@ class RunningError(Meanings):
         self.greatest_float = interval(float(info.max))
         self.zero = self.exact(0.0)
         self.OVERFLOW = Pair(self, None, None)
+        self.BELOW = Pair(self, None, None)  # below half the least float, or -inf: exp gives 0
         self.any_order = np.frompyfunc(self.add_in_any_order, 2, 1, identity=0)
 
     def exact(self, value: float) -> Pair:
@@ -112,7 +113,9 @@ class RunningError(Meanings):
         return Pair(self, interval(value), ZERO, value if value in (0, 1, -1) else None)
 
     def pair(self, v: Any, e: Any) -> Pair:
-        return Pair(self, v, e) if (abs(v) + e <= self.greatest_float) is True else self.OVERFLOW
+        if (abs(v) + e <= self.greatest_float) is True:
+            return Pair(self, v, e)
+        return self.BELOW if (2 * (v + e) < -self.greatest_float) is True else self.OVERFLOW
 
     def rounded(self, v: Any, e: Any, underflow: Any = ZERO) -> Pair:
         return self.pair(v, e + self.u * (abs(v) + e) + underflow)
@@ -175,7 +178,7 @@ class RunningError(Meanings):
 
     def negative(self, x: Any) -> Pair:
         x = self.lift(x)
-        return Pair(self, -x.v, x.e, None if x.unit is None else -x.unit) if x.claimed else x
+        return Pair(self, -x.v, x.e, None if x.unit is None else -x.unit) if x.claimed else self.OVERFLOW
 
     def multiply(self, a: Any, b: Any) -> Pair:
         a, b = self.lift(a), self.lift(b)
@@ -197,6 +200,8 @@ class RunningError(Meanings):
         if name not in FUNCTION_ULPS:
             raise Unsupported(f"{name} has no error bound yet: add it to link/running_error.py")
         at = self.lift(x)
+        if at is self.BELOW and name == "exp":
+            return Pair(self, iv.mpf([0, self.tiny.b]), self.tiny)
         if not at.claimed:
             return self.OVERFLOW
         around = at.v + ONE_EITHER_WAY * at.e

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..evaluate import DivisionByZero, Environment, Interval, Intervals, OutOfBounds, Undecided
+from ..refute import rule_term
 from .calls import inside, inside_domain
 
 if TYPE_CHECKING:
@@ -109,24 +110,14 @@ def exactly(run: Run, values: dict[str, Any]) -> dict[str, Any]:
     integers = {n: (lambda *i, x=x: int(x[i])) for n, x in laid_out.items()}
     env = Environment(case, dict(link.sizes), tensors, integers, Intervals())
 
-    def array(shape: Any, rule: Any) -> Any:
-        result = np.empty(shape, dtype=object)
-        for i in product(*map(range, shape)):
-            result[i] = env.scalar(rule(i))
+    def array(rule: str, tensor: str) -> Any:
+        result = np.empty(tuple(env.index(n) for n in case.shape(tensor)), dtype=object)
+        for i in np.ndindex(*result.shape):
+            env.sizes.update(zip(case.index_names(tensor), i, strict=True))
+            result[i] = env.scalar(rule_term(case, rule))
         return result
 
-    def shape(name: str) -> Any:
-        return tuple(env.index(n) for n in case.shape(name))
-
-    y = case.output.name
     if run.direction != "vjp":
-        return {
-            ("d" if run.direction == "jvp" else "") + y: array(
-                shape("g"), case.jvp if run.direction == "jvp" else case.forward
-            )
-        }
-    return {
-        "g" + x: array(shape(x), lambda i, x=x: case.vjp(x, i))
-        for x in case.differentiable
-        if x not in link.absent and x not in run.fixed
-    }
+        jvp = run.direction == "jvp"
+        return {("d" if jvp else "") + case.output.name: array("jvp" if jvp else "forward", "g")}
+    return {"g" + x: array(x, x) for x in case.differentiable if x not in link.absent and x not in run.fixed}

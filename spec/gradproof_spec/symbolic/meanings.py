@@ -245,8 +245,13 @@ def named_constant(value: Any) -> int | None:
     if not isinstance(value, (float, np.floating)) or not math.isfinite(value):
         return None
     x = float(value)
-    return next((k for k, (_, f) in enumerate(NAMED_CONSTANTS)
-                 if abs(float(f(mpmath.mp)) - x) <= ULPS_OF_A_NAMED_CONSTANT * math.ulp(x)), None)
+    return next((k for k, c in enumerate(_named_floats())
+                 if abs(c - x) <= ULPS_OF_A_NAMED_CONSTANT * math.ulp(x)), None)
+
+
+@cache
+def _named_floats() -> list[float]:
+    return [float(f(mpmath.mp)) for _, f in NAMED_CONSTANTS]
 
 
 def read_constant(value: Any) -> tuple[Fraction, bool]:
