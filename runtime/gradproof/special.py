@@ -85,10 +85,15 @@ def masked(mask: Any, x: Any) -> NDArray[Any]:
     >>> masked(np.array([True, False]), np.array([2.0, np.inf]))
     array([2., 0.])
     """
-    if type(x) is not np.ndarray or type(mask) is not np.ndarray or x.shape != mask.shape or x.dtype not in INTEGERS:
+    if not has_bits(mask, x):
         return np.where(mask, x, 0)
     result: NDArray[Any] = np.multiply(x.view(INTEGERS[x.dtype]), mask).view(x.dtype)  # its bits times 1 or 0
     return result
+
+
+def has_bits(mask: Any, x: Any) -> bool:
+    """Whether these are plain arrays whose elements can be chosen as integers."""
+    return type(x) is type(mask) is np.ndarray and x.shape == mask.shape and x.dtype in INTEGERS
 
 
 def parted(mask: Any, x: Any) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -97,7 +102,7 @@ def parted(mask: Any, x: Any) -> tuple[NDArray[Any], NDArray[Any]]:
     >>> parted(np.array([True, False]), np.array([2.0, np.inf]))
     (array([2., 0.]), array([ 0., inf]))
     """
-    if type(x) is not np.ndarray or type(mask) is not np.ndarray or x.shape != mask.shape or x.dtype not in INTEGERS:
+    if not has_bits(mask, x):
         return np.where(mask, x, 0), np.where(mask, 0, x)
     integer, part = INTEGERS[x.dtype], masked(mask, x)
     rest: NDArray[Any] = (x.view(integer) ^ part.view(integer)).view(x.dtype)
